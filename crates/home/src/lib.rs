@@ -1,0 +1,1 @@
+//! What a home node does for its agents.

@@ -1,0 +1,112 @@
+//! Everything that a node does to the world: one closed enum of plain data.
+
+use crate::input::Timer;
+use crate::local::{LocalError, Receipt, Ticket};
+use crate::peer::{Channel, GossipId, Peer, RequestId};
+use bytes::Bytes;
+use tidepool_protocol::TimeMs;
+use tidepool_protocol::slot::Topic;
+use tidepool_views::Cursor;
+
+/// One thing to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Decode and verify these, in chunks on the verifying threads; answer with [`crate::Input::Verified`].
+    Verify {
+        /// For the answer.
+        ticket: Ticket,
+        /// Envelopes as their bytes.
+        envelopes: Vec<Bytes>,
+    },
+    /// Give a gossip message its verdict.
+    Judge {
+        /// Which.
+        id: GossipId,
+        /// What gossipsub does with it.
+        verdict: Verdict,
+    },
+    /// Publish a bundle; answer with [`crate::Input::Published`].
+    Publish {
+        /// For the answer.
+        ticket: Ticket,
+        /// Where.
+        topic: Topic,
+        /// The frame.
+        frame: Bytes,
+    },
+    /// Ask a peer; answer with [`crate::Input::Response`].
+    Request {
+        /// For the answer.
+        request: RequestId,
+        /// Whom.
+        peer: Peer,
+        /// What.
+        frame: Bytes,
+    },
+    /// Answer a peer.
+    Respond {
+        /// Which request.
+        channel: Channel,
+        /// The answer.
+        frame: Bytes,
+    },
+    /// Join a topic and announce its shard to Kademlia.
+    Join(Topic),
+    /// Leave a topic.
+    Leave(Topic),
+    /// Find this peer's addresses by Kademlia and connect to it.
+    Connect(Peer),
+    /// A provable lie: disconnect and keep away.
+    Block(Peer),
+    /// Call back with [`crate::Input::Timer`] at this time.
+    SetTimer {
+        /// Which.
+        timer: Timer,
+        /// When.
+        at: TimeMs,
+    },
+    /// Make everything appended durable; answer with [`crate::Input::Durable`].
+    Flush,
+    /// Answer a local request.
+    Reply {
+        /// Which.
+        ticket: Ticket,
+        /// What became of it.
+        result: Result<Receipt, LocalError>,
+    },
+    /// Everything up to here may be spoken of: streams, inboxes and webhooks go on from where they were.
+    Notify {
+        /// Up to here.
+        upto: Cursor,
+    },
+    /// The store failed: stop at once, exit non-zero, recover at the next start.
+    Halt {
+        /// Why.
+        error: crate::store::StoreError,
+    },
+}
+
+/// What gossipsub does with a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Verdict {
+    /// Forward it.
+    Accept,
+    /// Do not forward it; its sender is not to blame.
+    Ignore,
+    /// Do not forward it; its sender is to blame.
+    Reject,
+}
+
+/// What a step wants done, in order.
+#[derive(Debug, Default)]
+pub struct Outbox(pub Vec<Effect>);
+
+impl Outbox {
+    /// Adds one.
+    pub fn push(&mut self, effect: Effect) {
+        self.0.push(effect);
+    }
+}
+
+/// Why admission refuses an envelope. Filled in by `admission`.
+pub use crate::admission::Refusal as RefusalReason;

@@ -1,0 +1,1 @@
+//! Test meshes of real nodes in one command.

@@ -1,0 +1,1 @@
+//! The libp2p swarm as inputs and effects of the kernel.

@@ -1,0 +1,1 @@
+//! The kernel's Store port on sled and in memory.

@@ -1,0 +1,11 @@
+//! What envelopes mean: the projections ("views") of the log.
+//!
+//! This crate is pure: no clock, no randomness, no I/O. It reads rows and stored envelopes through a port
+//! ([`ReadPort`]), and it writes by putting rows into an [`Overlay`], which the kernel commits together with the
+//! envelopes that caused them. Every row here can be dropped and folded again from the log.
+
+pub mod overlay;
+pub mod port;
+
+pub use overlay::Overlay;
+pub use port::{Cursor, Envelopes, Origin, ReadError, ReadPort, RowWrite, Rows, Stored};

@@ -1,0 +1,167 @@
+//! Rows and envelopes that are not in the store yet, over those that are: what a fold writes into and reads through.
+
+use crate::port::{Cursor, Envelopes, ReadError, ReadPort, RowWrite, Rows, Stored};
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+/// Writes of one open batch over a read port. Reads see the writes.
+pub struct Overlay<'a> {
+    base: &'a dyn ReadPort,
+    pending: Pending,
+}
+
+/// The writes alone, so that a batch can stay open while its base is borrowed anew for every step.
+#[derive(Default)]
+pub struct Pending {
+    rows: BTreeMap<Bytes, Option<Bytes>>,
+    stored: Vec<Stored>,
+}
+
+impl Pending {
+    /// The row writes in order of their keys, and the envelopes in order of their cursors.
+    #[must_use]
+    pub fn into_parts(self) -> (Vec<RowWrite>, Vec<Stored>) {
+        let rows = self.rows.into_iter().map(|(key, value)| RowWrite { key, value }).collect();
+        (rows, self.stored)
+    }
+
+    /// How many envelopes it holds.
+    #[must_use]
+    pub fn envelope_count(&self) -> usize {
+        self.stored.len()
+    }
+
+    /// Whether nothing was written.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty() && self.stored.is_empty()
+    }
+}
+
+impl<'a> Overlay<'a> {
+    /// `pending` over `base`.
+    #[must_use]
+    pub fn new(base: &'a dyn ReadPort, pending: Pending) -> Self {
+        Self { base, pending }
+    }
+
+    /// The writes.
+    #[must_use]
+    pub fn into_pending(self) -> Pending {
+        self.pending
+    }
+
+    /// Sets a row.
+    pub fn put(&mut self, key: impl Into<Bytes>, value: impl Into<Bytes>) {
+        self.pending.rows.insert(key.into(), Some(value.into()));
+    }
+
+    /// Takes a row away.
+    pub fn delete(&mut self, key: impl Into<Bytes>) {
+        self.pending.rows.insert(key.into(), None);
+    }
+
+    /// Appends an envelope; its cursor is behind all before it.
+    pub fn push(&mut self, stored: Stored) {
+        self.pending.stored.push(stored);
+    }
+}
+
+/// One side of the merge: the next pending row, or the rows of the base up to it.
+fn ordered<'k>(
+    rows: &'k BTreeMap<Bytes, Option<Bytes>>,
+    from: &[u8],
+    to: &[u8],
+) -> impl DoubleEndedIterator<Item = (&'k Bytes, &'k Option<Bytes>)> {
+    let bounds = (Bound::Included(from), Bound::Excluded(to));
+    let empty = from >= to;
+    (!empty).then(|| rows.range::<[u8], _>(bounds)).into_iter().flatten()
+}
+
+impl Rows for Overlay<'_> {
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, ReadError> {
+        match self.pending.rows.get(key) {
+            Some(value) => Ok(value.clone()),
+            None => self.base.get(key),
+        }
+    }
+
+    fn scan(&self, from: &[u8], to: &[u8], visit: &mut dyn FnMut(&[u8], &Bytes) -> bool) -> Result<(), ReadError> {
+        let mut ours = ordered(&self.pending.rows, from, to).peekable();
+        let mut go_on = true;
+        self.base.scan(from, to, &mut |key, value| {
+            while let Some((own, written)) = ours.next_if(|(own, _)| own.as_ref() < key) {
+                if let Some(written) = written {
+                    go_on = visit(own, written);
+                    if !go_on {
+                        return false;
+                    }
+                }
+            }
+            go_on = match ours.next_if(|(own, _)| own.as_ref() == key) {
+                Some((own, Some(written))) => visit(own, written),
+                Some((_, None)) => true,
+                None => visit(key, value),
+            };
+            go_on
+        })?;
+        if go_on {
+            for (own, written) in ours {
+                if let Some(written) = written
+                    && !visit(own, written)
+                {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn scan_back(&self, from: &[u8], to: &[u8], visit: &mut dyn FnMut(&[u8], &Bytes) -> bool) -> Result<(), ReadError> {
+        let mut ours = ordered(&self.pending.rows, from, to).rev().peekable();
+        let mut go_on = true;
+        self.base.scan_back(from, to, &mut |key, value| {
+            while let Some((own, written)) = ours.next_if(|(own, _)| own.as_ref() > key) {
+                if let Some(written) = written {
+                    go_on = visit(own, written);
+                    if !go_on {
+                        return false;
+                    }
+                }
+            }
+            go_on = match ours.next_if(|(own, _)| own.as_ref() == key) {
+                Some((own, Some(written))) => visit(own, written),
+                Some((_, None)) => true,
+                None => visit(key, value),
+            };
+            go_on
+        })?;
+        if go_on {
+            for (own, written) in ours {
+                if let Some(written) = written
+                    && !visit(own, written)
+                {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Envelopes for Overlay<'_> {
+    fn stored(&self, cursor: Cursor) -> Result<Option<Stored>, ReadError> {
+        match self.pending.stored.iter().find(|stored| stored.cursor == cursor) {
+            Some(stored) => Ok(Some(stored.clone())),
+            None => self.base.stored(cursor),
+        }
+    }
+
+    fn stored_after(&self, after: Cursor, limit: usize) -> Result<Vec<Stored>, ReadError> {
+        let mut found = self.base.stored_after(after, limit)?;
+        let left = limit - found.len().min(limit);
+        found.extend(self.pending.stored.iter().filter(|stored| stored.cursor > after).take(left).cloned());
+        Ok(found)
+    }
+}

@@ -1,0 +1,20 @@
+//! Identities of agents and nodes: a core whose hash is the id, and a chain of operations signed by rotation keys.
+//!
+//! Everything here is a function of an operation and the state that it extends. Which of two operations that extend one
+//! state wins is a verdict of the views, because it depends on what else is known.
+
+mod chain;
+mod core;
+mod operation;
+#[cfg(test)]
+mod tests;
+mod work;
+
+pub use chain::{IdentityError, IdentityState, begin, check_home, extend};
+pub use core::{
+    AgentCore, AgentGenesis, HomeSignature, KeyUse, NodeCore, NodeGenesis, home_message, possession_message,
+};
+pub use operation::{
+    Change, Cosignature, MoveHome, NodeRotate, OperationBody, Resolve, Revoke, Rotate, cosign_message,
+};
+pub use work::{WorkSubject, work_bits};
