@@ -146,4 +146,6 @@ pub enum RequestFailure {
     Protocol,
     /// The connection closed.
     Closed,
+    /// The peer, or our own queue to it, has no room now; nobody is to blame, another peer or a later time will do.
+    Busy,
 }
