@@ -1,7 +1,7 @@
 //! Several envelopes in one gossip frame: `[1, [envelope, ...], [identity operation, ...]]`.
 
 use crate::cbor::{CborError, Item, Reader};
-use crate::limits::{BUNDLE_BYTES_MAX, BUNDLE_ENVELOPES_MAX, VERSION};
+use crate::limits::{BUNDLE_BYTES_MAX, BUNDLE_ENVELOPES_MAX, ENVELOPE_BYTES_MAX, VERSION};
 use bytes::Bytes;
 
 /// Envelopes that travel together, and the identity operations of authors that open a log in it.
@@ -39,10 +39,31 @@ impl Bundle {
         crate::cbor::encode(&(VERSION, list(&self.envelopes), list(&self.identities))).into()
     }
 
+    /// How many bytes an envelope of `length` bytes adds to a bundle: its own, and the CBOR head before it.
+    #[must_use]
+    pub const fn bytes_of(length: usize) -> usize {
+        let head = match length {
+            0..=23 => 1,
+            24..=0xff => 2,
+            0x100..=0xffff => 3,
+            _ => 5,
+        };
+        head + length
+    }
+
+    /// An upper bound of the length of [`Self::encode`], at most four bytes above it.
+    #[must_use]
+    pub fn encoded_len(&self) -> usize {
+        // The array's head, the version, and the two lists' heads (two bytes each up to 255 items).
+        let heads = 6;
+        heads + self.envelopes.iter().chain(&self.identities).map(|item| Self::bytes_of(item.len())).sum::<usize>()
+    }
+
     /// Reads a frame of at most [`BUNDLE_BYTES_MAX`] bytes and [`BUNDLE_ENVELOPES_MAX`] envelopes and operations together.
     ///
     /// # Errors
-    /// When the frame is too long, not canonical, of another shape or version, or holds too many envelopes.
+    /// When the frame is too long, not canonical, of another shape or version, empty, or holds too many envelopes or a
+    /// too long one.
     pub fn decode(frame: &Bytes) -> Result<Self, BundleError> {
         if frame.len() > BUNDLE_BYTES_MAX {
             return Err(CborError::TooLong { seen: frame.len(), allowed: BUNDLE_BYTES_MAX }.into());
@@ -59,6 +80,9 @@ impl Bundle {
         let envelopes = list(&mut reader, frame, BUNDLE_ENVELOPES_MAX)?;
         let identities = list(&mut reader, frame, BUNDLE_ENVELOPES_MAX - envelopes.len())?;
         reader.finish()?;
+        if envelopes.is_empty() && identities.is_empty() {
+            return Err(CborError::Shape.into());
+        }
         Ok(Self { envelopes, identities })
     }
 }
@@ -71,6 +95,9 @@ fn list(reader: &mut Reader<'_>, frame: &Bytes, allowed: usize) -> Result<Vec<By
     let mut items = Vec::with_capacity(count);
     for _ in 0..count {
         let Item::Bytes(bytes) = reader.item()? else { return Err(CborError::Shape.into()) };
+        if bytes.len() > ENVELOPE_BYTES_MAX {
+            return Err(CborError::TooLong { seen: bytes.len(), allowed: ENVELOPE_BYTES_MAX }.into());
+        }
         items.push(frame.slice(reader.position() - bytes.len()..reader.position()));
     }
     Ok(items)

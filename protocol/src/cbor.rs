@@ -7,8 +7,9 @@
 //! decoding, the value is encoded again and must give the same bytes. Source: RFC 8949, section 4.2.1.
 
 use crate::limits::CBOR_DEPTH_MAX;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use std::marker::PhantomData;
 
 /// Why bytes are not the canonical form of a value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -196,4 +197,44 @@ pub fn decode<T: Serialize + DeserializeOwned>(bytes: &[u8], allowed: usize) -> 
     check(bytes)?;
     let value: T = ciborium::from_reader(bytes).map_err(|_| CborError::Shape)?;
     if encode(&value) == bytes { Ok(value) } else { Err(CborError::Shape) }
+}
+
+/// For `#[serde(deserialize_with = "cbor::list")]`: reads a list that grows with the entries that were read.
+///
+/// serde's own reserves for as many entries as the list claims, up to 1 MiB: twenty times a body of zeros.
+///
+/// # Errors
+/// What an entry's own reader says.
+pub fn list<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    struct Entries<T>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Entries<T> {
+        type Value = Vec<T>;
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a list")
+        }
+        fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Vec<T>, A::Error> {
+            let mut list = Vec::new();
+            while let Some(entry) = entries.next_element()? {
+                list.push(entry);
+            }
+            Ok(list)
+        }
+    }
+    deserializer.deserialize_seq(Entries(PhantomData))
+}
+
+/// [`list`] for a list that may be null.
+///
+/// # Errors
+/// What an entry's own reader says.
+pub fn optional_list<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<T>>, D::Error> {
+    struct Listed<T>(Vec<T>);
+    impl<'de, T: Deserialize<'de>> Deserialize<'de> for Listed<T> {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            list(deserializer).map(Self)
+        }
+    }
+    Ok(Option::<Listed<T>>::deserialize(deserializer)?.map(|listed| listed.0))
 }

@@ -119,9 +119,11 @@ impl Kind {
     }
 
     /// Whether it is a link of an identity's chain: `auth` names the operation it extends, and it has no log.
+    ///
+    /// What is never stored extends no chain, so the ephemeral bit excludes it.
     #[must_use]
     pub const fn is_identity_operation(self) -> bool {
-        matches!(self.group(), Group::Identity) && self.0 != Self::KEEP.0
+        matches!(self.group(), Group::Identity) && !self.is_ephemeral() && self.0 != Self::KEEP.0
     }
 
     /// Whether it starts a chain.

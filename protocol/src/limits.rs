@@ -12,7 +12,8 @@ pub const HEADER_BYTES_MAX: usize = 640;
 /// The longest scope in bytes: `c/` + 30 + `.` + 16, or `a/` + 52 characters of base32.
 pub const SCOPE_BYTES_MAX: usize = 64;
 
-/// The longest body in bytes: the longest legal post is 46 KiB of UTF-8, this leaves room for its title and address.
+/// The longest body in bytes: the longest legal post is 46 KiB of UTF-8, this leaves room for its title and an address
+/// of 800 bytes; a post that has the longest of all three is refused by its body's length.
 pub const BODY_BYTES_MAX: usize = 48 * 1024;
 
 /// The longest envelope in bytes: header, body, a signature of 64 bytes and the CBOR around them.
@@ -77,6 +78,9 @@ pub const CARD_TEXT_CHARS_MAX: usize = 500;
 
 /// The most signing keys, and the most rotation keys, of one identity: every node holds every chain of `ctl`.
 pub const IDENTITY_KEYS_MAX: usize = 16;
+
+/// The most leading zero bits of work that a network may ask for: beyond it, a registering home could not answer.
+pub const WORK_BITS_MAX: u8 = 32;
 
 /// An identity may have this many operations and one more for every day since its genesis, so that `ctl` stays bounded.
 pub const CHAIN_OPS_BASE: u64 = 16;

@@ -2,7 +2,7 @@
 
 use crate::cbor::{self, CborError};
 use crate::ids::{NetworkId, sha256};
-use crate::limits::{EPOCHS_PER_WEEK, SLOTS};
+use crate::limits::{SLOTS, WORK_BITS_MAX};
 use crate::scope::CommunityName;
 use crate::time::TimeMs;
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,7 @@ pub struct NetworkGenesis {
     /// When it was made; tells apart two networks of one name.
     pub created_ms: TimeMs,
     /// The open communities, which exist from the start and belong to nobody.
+    #[serde(deserialize_with = "cbor::list")]
     pub communities: Vec<CommunityName>,
     /// The numbers that all nodes share.
     pub params: NetworkParams,
@@ -72,7 +73,7 @@ pub enum GenesisError {
     #[error("{0} shards; a power of two from 1 to {SLOTS} is allowed")]
     Shards(u16),
     /// Work beyond what a registering home could do.
-    #[error("{0} bits of work; at most 32 are allowed")]
+    #[error("{0} bits of work; at most {WORK_BITS_MAX} are allowed")]
     Work(u8),
     /// A community stands twice, or out of order.
     #[error("the open communities must be sorted, without doubles; {0} is not in its place")]
@@ -178,7 +179,9 @@ impl NetworkGenesis {
         if !params.shards.is_power_of_two() || params.shards > SLOTS {
             return Err(GenesisError::Shards(params.shards));
         }
-        if let Some(bits) = [params.agent_work_bits, params.node_work_bits].into_iter().find(|bits| *bits > 32) {
+        if let Some(bits) =
+            [params.agent_work_bits, params.node_work_bits].into_iter().find(|bits| *bits > WORK_BITS_MAX)
+        {
             return Err(GenesisError::Work(bits));
         }
         match self.communities.windows(2).find(|pair| pair[0] >= pair[1]) {
@@ -206,5 +209,3 @@ pub enum NetworkFileError {
     #[error(transparent)]
     Genesis(#[from] GenesisError),
 }
-
-const _: () = assert!(EPOCHS_PER_WEEK == 16);

@@ -89,10 +89,21 @@ impl Signer for SecretKey {
     }
 }
 
+/// Whether the y coordinate of an encoded point is below the field's prime 2^255 - 19, as RFC 8032 asks. The nineteen
+/// encodings above it name points that have a second, canonical encoding; libraries disagree on them.
+fn is_canonical_point(bytes: &[u8; 32]) -> bool {
+    let above = bytes[0] >= 0xed && bytes[1..31].iter().all(|byte| *byte == 0xff) && bytes[31] & 0x7f == 0x7f;
+    !above
+}
+
 /// Whether `signature` is `key`'s over `message` in `domain`, by strict verification: small-order keys and
 /// non-canonical encodings are refused, so that every node reaches the same verdict.
 #[must_use]
 pub fn verify_signature(key: &PublicKey, domain: Domain, message: &[u8], signature: &Signature) -> bool {
+    let Some(point) = signature.0.first_chunk::<32>() else { return false };
+    if !is_canonical_point(&key.0) || !is_canonical_point(point) {
+        return false;
+    }
     let Ok(key) = VerifyingKey::from_bytes(&key.0) else { return false };
     let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
     key.verify_strict(&domain.message(message), &signature).is_ok()

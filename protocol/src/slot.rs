@@ -6,8 +6,26 @@ use crate::text;
 
 /// One of the 1,024 hash ranges of names and agents, or [`Slot::CTL`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(transparent)]
+#[serde(into = "u16", try_from = "u16")]
 pub struct Slot(u16);
+
+/// A number that is no slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("slot {0}, 0 to {CTL_SLOT} are known")]
+pub struct SlotError(pub u16);
+
+impl From<Slot> for u16 {
+    fn from(slot: Slot) -> Self {
+        slot.0
+    }
+}
+
+impl TryFrom<u16> for Slot {
+    type Error = SlotError;
+    fn try_from(number: u16) -> Result<Self, SlotError> {
+        Self::new(number).ok_or(SlotError(number))
+    }
+}
 
 impl Slot {
     /// The slot of identity and node operations other than a genesis; every node holds it whole.
@@ -50,10 +68,11 @@ impl Shard {
         if slot.0 == CTL_SLOT { None } else { Some(Self(slot.0 / (SLOTS / shards))) }
     }
 
-    /// The slots that this shard carries when there are `shards` of them.
+    /// The slots that this shard carries when there are `shards` of them; none when it is not among those.
     pub fn slots(self, shards: u16) -> impl Iterator<Item = Slot> {
         let width = SLOTS / shards;
-        (self.0 * width..(self.0 + 1) * width).map(Slot)
+        let first = self.0.saturating_mul(width).min(SLOTS);
+        (first..first.saturating_add(width).min(SLOTS)).map(Slot)
     }
 }
 

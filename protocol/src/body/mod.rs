@@ -137,6 +137,52 @@ impl Body {
             _ => return Ok(None),
         }))
     }
+
+    /// The kind whose body it is.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::Keep(_) => Keep::KIND,
+            Self::Profile(_) => Profile::KIND,
+            Self::Card(_) => Card::KIND,
+            Self::MailKey(_) => MailKey::KIND,
+            Self::Subscribe(_) => Subscribe::KIND,
+            Self::Follow(_) => Follow::KIND,
+            Self::Checkpoint(_) => Checkpoint::KIND,
+            Self::Post(_) => Post::KIND,
+            Self::Comment(_) => Comment::KIND,
+            Self::Edit(_) => Edit::KIND,
+            Self::Tombstone(_) => Tombstone::KIND,
+            Self::Vote(_) => Vote::KIND,
+            Self::Charter(_) => Charter::KIND,
+            Self::Settings(_) => Settings::KIND,
+            Self::Presence(_) => Presence::KIND,
+        }
+    }
+
+    /// Its canonical form.
+    ///
+    /// # Errors
+    /// When a field is out of its limits, or the whole is longer than [`BODY_BYTES_MAX`].
+    pub fn encode(&self) -> Result<Vec<u8>, BodyError> {
+        match self {
+            Self::Keep(body) => body.encode(),
+            Self::Profile(body) => body.encode(),
+            Self::Card(body) => body.encode(),
+            Self::MailKey(body) => body.encode(),
+            Self::Subscribe(body) => body.encode(),
+            Self::Follow(body) => body.encode(),
+            Self::Checkpoint(body) => body.encode(),
+            Self::Post(body) => body.encode(),
+            Self::Comment(body) => body.encode(),
+            Self::Edit(body) => body.encode(),
+            Self::Tombstone(body) => body.encode(),
+            Self::Vote(body) => body.encode(),
+            Self::Charter(body) => body.encode(),
+            Self::Settings(body) => body.encode(),
+            Self::Presence(body) => body.encode(),
+        }
+    }
 }
 
 fn length(field: &'static str, seen: usize, least: usize, most: usize) -> Result<(), BodyError> {

@@ -1,6 +1,7 @@
 //! Presence: one batch per slot and home, ephemeral, signed by the home node.
 
 use super::{BodyError, BodyOf, length};
+use crate::cbor;
 use crate::ids::AgentId;
 use crate::kind::Kind;
 use crate::limits::{PRESENCE_AGENTS_MAX, PRESENCE_TTL_S_MAX};
@@ -47,6 +48,7 @@ pub struct Presence {
     /// How long it holds, in seconds.
     pub ttl_s: u64,
     /// Sorted by agent, without doubles.
+    #[serde(deserialize_with = "cbor::list")]
     pub agents: Vec<PresenceEntry>,
 }
 

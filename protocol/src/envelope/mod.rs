@@ -42,6 +42,12 @@ pub enum DecodeError {
         /// What the header says.
         seen: u64,
     },
+    /// The header names a length that no body has. Without its body an envelope shows this by its header alone.
+    #[error("the header names a body of {seen} bytes, 1 to {BODY_BYTES_MAX} are allowed")]
+    BodyLength {
+        /// What the header says.
+        seen: u32,
+    },
 }
 
 /// Why an envelope does not hold.
@@ -67,6 +73,12 @@ pub enum VerifyError {
 }
 
 /// A thing whose length, hash, form and signature hold. Made by [`verify`] and [`Draft::sign`] only.
+///
+/// ```compile_fail,E0423
+/// # fn forge(envelope: tidepool_protocol::Envelope) -> tidepool_protocol::Verified<tidepool_protocol::Envelope> {
+/// tidepool_protocol::Verified(envelope)
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified<T>(T);
 
@@ -88,15 +100,25 @@ impl<T> std::ops::Deref for Verified<T> {
 impl Verified<Envelope> {
     /// Takes an envelope that this node verified before it wrote it, as it comes back from the node's own store.
     ///
-    /// For the store's adapters only: bytes from anywhere else go through [`verify`].
+    /// For the store's adapters only: bytes from anywhere else go through [`verify`]. A test of this crate reads the
+    /// workspace's sources and fails when another room calls it.
     #[must_use]
     pub fn from_own_store(envelope: Envelope) -> Self {
         Self(envelope)
+    }
+
+    /// The same envelope without its body: header and signature hold as before.
+    #[must_use]
+    pub fn erased(&self) -> Self {
+        Self(self.0.without_body())
     }
 }
 
 impl Envelope {
     /// Reads the canonical form `[header: bytes, signature: bytes(64), body: bytes / null]` and nothing else.
+    ///
+    /// The envelope keeps `bytes` as they are: a slice of a larger frame keeps that whole frame in memory. Whoever
+    /// holds an envelope for long copies the bytes first.
     ///
     /// # Errors
     /// When the bytes are longer than [`ENVELOPE_BYTES_MAX`], not canonical, of another shape or version.
@@ -190,7 +212,13 @@ fn decode_header(bytes: &[u8]) -> Result<Header, DecodeError> {
     {
         return Err(DecodeError::Version { seen });
     }
-    Ok(cbor::decode(bytes, HEADER_BYTES_MAX)?)
+    let header: Header = cbor::decode(bytes, HEADER_BYTES_MAX)?;
+    // A body is one CBOR item, so it has a byte at least.
+    if usize::try_from(header.body_len).is_ok_and(|length| (1..=BODY_BYTES_MAX).contains(&length)) {
+        Ok(header)
+    } else {
+        Err(DecodeError::BodyLength { seen: header.body_len })
+    }
 }
 
 /// Checks what a node must not believe: the body's length, hash and canonical form, and the signature, strictly.

@@ -3,8 +3,8 @@
 use super::core::{
     AgentCore, AgentGenesis, HomeSignature, KeyUse, NodeCore, NodeGenesis, home_message, possession_message,
 };
-use super::operation::{Change, OperationBody, cosign_message};
-use super::work::{WorkSubject, work_bits};
+use super::operation::{Change, MoveHome, OperationBody, cosign_message};
+use super::work::{OperationContent, WorkSubject, work_bits};
 use crate::cbor::{self, CborError};
 use crate::envelope::{Envelope, Verified};
 use crate::ids::{AgentId, AuthorId, EnvelopeId, NetworkId, NodeId, PublicKey, Signature};
@@ -15,6 +15,7 @@ use crate::scope::Scope;
 use crate::signer::{Domain, verify_signature};
 use crate::time::TimeMs;
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
+use std::cmp::Reverse;
 
 /// What an identity is after one operation of its chain. Never changes: another operation makes another state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
@@ -39,6 +40,9 @@ pub struct IdentityState {
     pub home: Option<NodeId>,
     /// The agent's handle; empty for a node.
     pub handle: String,
+    /// Where the chain ends: at an unknown critical operation, whose meaning a newer version knows, or at a resolve,
+    /// which hands on to the operation that it names. No key is listed then, and nothing extends this state.
+    pub ended_by: Option<Kind>,
 }
 
 impl IdentityState {
@@ -112,12 +116,18 @@ pub enum IdentityError {
     /// A cosignature is wrong or not of a rotation key.
     #[error("a cosignature of {0} that does not hold")]
     Cosignature(PublicKey),
+    /// It extends, or an envelope names as its `auth`, an operation at which its chain ends.
+    #[error("the chain ends at an operation of {0:?}; a newer version may know how it goes on")]
+    Ended(Kind),
     /// It closes a key that is not listed.
     #[error("closes {0}, which the state does not list")]
     NotListed(PublicKey),
 }
 
-/// The state that a genesis makes. An agent's home signature is checked by [`check_home`], which needs the node's state.
+/// The state that a genesis makes.
+///
+/// Of an agent's, this is half: its home's word, which [`home_word`] reads, must pass [`check_home`] against the node's
+/// state before the genesis is admitted.
 ///
 /// # Errors
 /// What of the genesis is not admissible.
@@ -128,7 +138,7 @@ pub fn begin(genesis: &Verified<Envelope>, params: &NetworkParams) -> Result<Ide
         return Err(IdentityError::Header("auth"));
     }
     check_header(genesis)?;
-    let subject = WorkSubject { network: header.network, author: header.author, auth: header.auth };
+    let subject = WorkSubject::genesis(header.network, header.author);
     let mut state = IdentityState {
         author: header.author,
         is_node: header.kind == Kind::NODE_GENESIS,
@@ -140,6 +150,7 @@ pub fn begin(genesis: &Verified<Envelope>, params: &NetworkParams) -> Result<Ide
         rotation: Vec::new(),
         home: None,
         handle: String::new(),
+        ended_by: None,
     };
     let (nonce, needed, proofs) = match header.kind {
         Kind::GENESIS => {
@@ -176,7 +187,11 @@ pub fn begin(genesis: &Verified<Envelope>, params: &NetworkParams) -> Result<Ide
     Ok(state)
 }
 
-/// The state that `operation` makes of `state`. The signature of a new home is checked by [`check_home`].
+/// The state that `operation` makes of `state`.
+///
+/// Of a move, this is half: the new home's word, which [`home_word`] reads, must pass [`check_home`] against the node's
+/// state before the operation is admitted. An operation of a kind that this version does not know is admitted when all
+/// but its change holds; a critical one ends the chain here, another one changes nothing.
 ///
 /// # Errors
 /// What of the operation is not admissible in a chain at `state`.
@@ -194,6 +209,12 @@ pub fn extend(
     if header.auth != state.operation {
         return Err(IdentityError::Header("auth"));
     }
+    if !header.kind.is_identity_operation() || header.kind.is_genesis() {
+        return Err(IdentityError::Kind(header.kind));
+    }
+    if let Some(kind) = state.ended_by {
+        return Err(IdentityError::Ended(kind));
+    }
     if state.priority(&header.key).is_none() {
         return Err(IdentityError::Signer(header.key));
     }
@@ -207,16 +228,32 @@ pub fn extend(
         return Err(IdentityError::ChainSeq { seen: body.chain_seq, expected, allowed });
     }
     let needed = if state.is_node { params.node_work_bits } else { params.agent_work_bits };
-    let subject = WorkSubject { network: header.network, author: header.author, auth: header.auth };
-    check_work(&subject, body.nonce, needed)?;
+    let content = OperationContent {
+        auth: header.auth,
+        time_ms: header.time_ms,
+        kind: header.kind,
+        chain_seq: body.chain_seq,
+        change: &body.change,
+        cosigners: &body.cosigners,
+    };
+    check_work(&WorkSubject::operation(header.network, header.author, &content), body.nonce, needed)?;
     check_cosigners(state, operation, &body)?;
-    let change = Change::decode(header.kind, &body.change)?.ok_or(IdentityError::Kind(header.kind))?;
     let mut next = state.clone();
     next.operation = operation.id();
     next.chain_seq = body.chain_seq;
     next.time_ms = header.time_ms;
-    apply(&mut next, change, header.network, header.kind)?;
+    match Change::decode(header.kind, &body.change)? {
+        Some(change) => apply(&mut next, change, header.network, header.kind)?,
+        None if header.kind.is_critical() => end(&mut next, header.kind),
+        None => {}
+    }
     Ok(next)
+}
+
+fn end(state: &mut IdentityState, kind: Kind) {
+    state.signing.clear();
+    state.rotation.clear();
+    state.ended_by = Some(kind);
 }
 
 fn apply(state: &mut IdentityState, change: Change, network: NetworkId, kind: Kind) -> Result<(), IdentityError> {
@@ -249,9 +286,55 @@ fn apply(state: &mut IdentityState, change: Change, network: NetworkId, kind: Ki
             state.home = Some(moved.home);
             Ok(())
         }
-        Change::Resolve(_) => Ok(()),
+        Change::Resolve(_) => {
+            end(state, kind);
+            Ok(())
+        }
         Change::Rotate(_) | Change::NodeRotate(_) | Change::MoveHome(_) => Err(IdentityError::Kind(kind)),
     }
+}
+
+/// The home that an admissible operation names for its agent, and that home's word: of a genesis or a move; `None` of any
+/// other operation. What it returns must pass [`check_home`] before the operation is admitted.
+///
+/// # Errors
+/// When the body is missing or does not fit its kind.
+pub fn home_word(operation: &Verified<Envelope>) -> Result<Option<(NodeId, HomeSignature)>, IdentityError> {
+    let body = operation.body().ok_or(IdentityError::NoBody)?;
+    match operation.header().kind {
+        Kind::GENESIS => {
+            let genesis: AgentGenesis = cbor::decode(body, BODY_BYTES_MAX)?;
+            let core: AgentCore = cbor::decode(&genesis.core, BODY_BYTES_MAX)?;
+            Ok(Some((core.home, genesis.home)))
+        }
+        Kind::MOVE_HOME => {
+            let body: OperationBody = cbor::decode(body, BODY_BYTES_MAX)?;
+            let moved: MoveHome = cbor::decode(&body.change, BODY_BYTES_MAX)?;
+            Ok(Some((moved.home, moved.signature)))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// How an operation stands against others that extend the same state: the greater wins, equals freeze the identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Rank {
+    /// Whether the signer and the cosigners together are more than half of the state's rotation keys.
+    pub majority: bool,
+    /// The priority of the signer: the index of its key among the rotation keys, so 0 is the greatest.
+    pub priority: Reverse<usize>,
+}
+
+/// The rank of `operation`, which [`extend`] admitted, among those that extend `state`.
+///
+/// # Errors
+/// When the body is missing or of another form, or the signer is no rotation key of `state`.
+pub fn rank(state: &IdentityState, operation: &Verified<Envelope>) -> Result<Rank, IdentityError> {
+    let key = operation.header().key;
+    let body: OperationBody = cbor::decode(operation.body().ok_or(IdentityError::NoBody)?, BODY_BYTES_MAX)?;
+    let priority = state.priority(&key).ok_or(IdentityError::Signer(key))?;
+    let agreed = body.cosigners.len() + 1;
+    Ok(Rank { majority: agreed * 2 > state.rotation.len(), priority: Reverse(priority) })
 }
 
 /// Checks a home's word for `agent` against the state that the operation it names made of the node.

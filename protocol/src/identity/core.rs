@@ -1,9 +1,12 @@
 //! What an identity begins with.
 
 use crate::cbor;
+use crate::envelope::Draft;
 use crate::ids::{AgentId, AuthorId, EnvelopeId, NetworkId, NodeId, PublicKey, Salt, Signature, sha256};
-use crate::kind::Group;
-use crate::time::TimeMs;
+use crate::kind::{Group, Kind};
+use crate::scope::Scope;
+use crate::signer::{Domain, Signer};
+use crate::time::{Epoch, TimeMs};
 use serde_bytes::ByteBuf;
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
@@ -48,8 +51,10 @@ impl KeyUse {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct AgentCore {
     /// Keys that sign what the agent says.
+    #[serde(deserialize_with = "cbor::list")]
     pub signing: Vec<KeyUse>,
     /// Keys that sign identity operations, highest priority first.
+    #[serde(deserialize_with = "cbor::list")]
     pub rotation: Vec<PublicKey>,
     /// The node at which the agent is at home.
     pub home: NodeId,
@@ -63,8 +68,10 @@ pub struct AgentCore {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct NodeCore {
     /// Keys that sign for the node; the first is its libp2p key and names its PeerId.
+    #[serde(deserialize_with = "cbor::list")]
     pub keys: Vec<PublicKey>,
     /// Keys that sign its identity operations, highest priority first.
+    #[serde(deserialize_with = "cbor::list")]
     pub rotation: Vec<PublicKey>,
     /// Sixteen random bytes.
     pub random: Salt,
@@ -87,6 +94,7 @@ pub struct AgentGenesis {
     /// The canonical [`AgentCore`], as bytes: what the id is the hash of.
     pub core: ByteBuf,
     /// A proof of possession of each key of the core, signing keys first, in the core's order.
+    #[serde(deserialize_with = "cbor::list")]
     pub proofs: Vec<Signature>,
     /// The home's word.
     pub home: HomeSignature,
@@ -100,6 +108,7 @@ pub struct NodeGenesis {
     /// The canonical [`NodeCore`], as bytes.
     pub core: ByteBuf,
     /// A proof of possession of each key of the core, keys first, in the core's order.
+    #[serde(deserialize_with = "cbor::list")]
     pub proofs: Vec<Signature>,
     /// The nonce of the work.
     pub nonce: u64,
@@ -141,4 +150,42 @@ pub fn possession_message(network: NetworkId, author: AuthorId, key: PublicKey) 
 #[must_use]
 pub fn home_message(network: NetworkId, agent: AgentId) -> Vec<u8> {
     cbor::encode(&(network, agent))
+}
+
+/// A proof for [`AgentGenesis::proofs`] and its like that whoever lists `signer`'s key holds it.
+#[must_use]
+pub fn possession_proof(network: NetworkId, author: AuthorId, signer: &dyn Signer) -> Signature {
+    signer.sign(Domain::Possess, &possession_message(network, author, signer.public_key()))
+}
+
+impl HomeSignature {
+    /// The word of the node whose operation `node_auth` lists `signer`'s key that it takes `agent` in.
+    #[must_use]
+    pub fn by(signer: &dyn Signer, node_auth: EnvelopeId, network: NetworkId, agent: AgentId) -> Self {
+        let signature = signer.sign(Domain::Home, &home_message(network, agent));
+        Self { node_auth, key: signer.public_key(), signature }
+    }
+}
+
+impl AgentGenesis {
+    /// The draft, to be signed by a rotation key of the core.
+    #[must_use]
+    pub fn draft(&self, network: NetworkId, time_ms: TimeMs) -> Draft {
+        genesis_draft(network, &self.core, time_ms, Kind::GENESIS, cbor::encode(self))
+    }
+}
+
+impl NodeGenesis {
+    /// The draft, to be signed by a rotation key of the core.
+    #[must_use]
+    pub fn draft(&self, network: NetworkId, time_ms: TimeMs) -> Draft {
+        genesis_draft(network, &self.core, time_ms, Kind::NODE_GENESIS, cbor::encode(self))
+    }
+}
+
+fn genesis_draft(network: NetworkId, core: &[u8], time_ms: TimeMs, kind: Kind, body: Vec<u8>) -> Draft {
+    let author = AuthorId(sha256(&[core]));
+    let scope = Scope::Identity(author);
+    let auth = EnvelopeId::ZERO;
+    Draft { network, author, auth, scope, epoch: Epoch(0), seq: 0, prev: None, time_ms, kind, body }
 }

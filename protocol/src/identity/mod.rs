@@ -10,11 +10,12 @@ mod operation;
 mod tests;
 mod work;
 
-pub use chain::{IdentityError, IdentityState, begin, check_home, extend};
+pub use chain::{IdentityError, IdentityState, Rank, begin, check_home, extend, home_word, rank};
 pub use core::{
     AgentCore, AgentGenesis, HomeSignature, KeyUse, NodeCore, NodeGenesis, home_message, possession_message,
+    possession_proof,
 };
 pub use operation::{
-    Change, Cosignature, MoveHome, NodeRotate, OperationBody, Resolve, Revoke, Rotate, cosign_message,
+    Change, Cosignature, MoveHome, NodeRotate, OperationBody, Proposal, Resolve, Revoke, Rotate, cosign_message,
 };
-pub use work::{WorkSubject, work_bits};
+pub use work::{OperationContent, WorkSubject, work_bits};

@@ -1,10 +1,16 @@
 //! What changes an identity after its genesis.
 
+use super::chain::IdentityState;
 use super::core::{HomeSignature, KeyUse};
+use super::work::{OperationContent, WorkSubject};
 use crate::cbor::{self, CborError};
+use crate::envelope::Draft;
 use crate::ids::{AuthorId, EnvelopeId, NetworkId, NodeId, PublicKey, Signature};
 use crate::kind::Kind;
 use crate::limits::BODY_BYTES_MAX;
+use crate::scope::Scope;
+use crate::signer::{Domain, Signer};
+use crate::time::{Epoch, TimeMs};
 use serde_bytes::ByteBuf;
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
@@ -16,6 +22,7 @@ pub struct OperationBody {
     /// The canonical form of the change that the kind names.
     pub change: ByteBuf,
     /// Further rotation keys of the extended state that agree.
+    #[serde(deserialize_with = "cbor::list")]
     pub cosigners: Vec<Cosignature>,
     /// The nonce of the work.
     pub nonce: u64,
@@ -34,10 +41,13 @@ pub struct Cosignature {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Rotate {
     /// The signing keys from now on.
+    #[serde(deserialize_with = "cbor::list")]
     pub signing: Vec<KeyUse>,
     /// The rotation keys from now on, highest priority first.
+    #[serde(deserialize_with = "cbor::list")]
     pub rotation: Vec<PublicKey>,
     /// A proof of possession of each key, signing keys first.
+    #[serde(deserialize_with = "cbor::list")]
     pub proofs: Vec<Signature>,
 }
 
@@ -45,6 +55,7 @@ pub struct Rotate {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Revoke {
     /// Signing or rotation keys of the extended state.
+    #[serde(deserialize_with = "cbor::list")]
     pub keys: Vec<PublicKey>,
 }
 
@@ -57,7 +68,11 @@ pub struct MoveHome {
     pub signature: HomeSignature,
 }
 
-/// Ends a freeze.
+/// Ends a freeze: names, of the operations that extend the same state as this one, the one that stands.
+///
+/// It ranks against them like any of them. Where it wins, the chain goes on from the operation that it names; nothing
+/// extends the resolve itself, and no envelope names it as `auth`: the state that it makes lists no key. Where what it
+/// names does not extend that state, is itself a resolve, or is not known, the state that it extends stays frozen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Resolve {
     /// The operation whose branch stands, of those that extend the same state as this one.
@@ -68,10 +83,13 @@ pub struct Resolve {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct NodeRotate {
     /// The keys from now on; the first names the PeerId.
+    #[serde(deserialize_with = "cbor::list")]
     pub keys: Vec<PublicKey>,
     /// The rotation keys from now on.
+    #[serde(deserialize_with = "cbor::list")]
     pub rotation: Vec<PublicKey>,
     /// A proof of possession of each key, keys first.
+    #[serde(deserialize_with = "cbor::list")]
     pub proofs: Vec<Signature>,
 }
 
@@ -104,6 +122,94 @@ impl Change {
             Kind::NODE_ROTATE => Self::NodeRotate(cbor::decode(bytes, BODY_BYTES_MAX)?),
             _ => return Ok(None),
         }))
+    }
+
+    /// The kind of the operation that makes it.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::Rotate(_) => Kind::ROTATE,
+            Self::Revoke(_) => Kind::REVOKE,
+            Self::MoveHome(_) => Kind::MOVE_HOME,
+            Self::Resolve(_) => Kind::RESOLVE,
+            Self::NodeRotate(_) => Kind::NODE_ROTATE,
+        }
+    }
+
+    /// Its canonical form.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        match self {
+            Self::Rotate(change) => cbor::encode(change),
+            Self::Revoke(change) => cbor::encode(change),
+            Self::MoveHome(change) => cbor::encode(change),
+            Self::Resolve(change) => cbor::encode(change),
+            Self::NodeRotate(change) => cbor::encode(change),
+        }
+    }
+}
+
+/// An identity operation before its work is done and it is signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proposal {
+    network: NetworkId,
+    author: AuthorId,
+    auth: EnvelopeId,
+    kind: Kind,
+    chain_seq: u64,
+    change: Vec<u8>,
+    cosigners: Vec<Cosignature>,
+}
+
+impl Proposal {
+    /// `change` as the next operation of a chain that stands at `state`.
+    #[must_use]
+    pub fn new(network: NetworkId, state: &IdentityState, change: &Change) -> Self {
+        Self {
+            network,
+            author: state.author,
+            auth: state.operation,
+            kind: change.kind(),
+            chain_seq: state.chain_seq + 1,
+            change: change.encode(),
+            cosigners: Vec::new(),
+        }
+    }
+
+    /// The same with the agreement of a further rotation key of the extended state. It need not sign in any order.
+    #[must_use]
+    pub fn cosigned(mut self, signer: &dyn Signer) -> Self {
+        let message = cosign_message(self.network, self.author, self.auth, self.chain_seq, self.kind, &self.change);
+        let signature = signer.sign(Domain::Cosign, &message);
+        self.cosigners.push(Cosignature { key: signer.public_key(), signature });
+        self
+    }
+
+    /// What its work is done over when it is to be signed at `time_ms`.
+    #[must_use]
+    pub fn work(&self, time_ms: TimeMs) -> WorkSubject {
+        let Self { auth, kind, chain_seq, change, cosigners, .. } = self;
+        let content = OperationContent { auth: *auth, time_ms, kind: *kind, chain_seq: *chain_seq, change, cosigners };
+        WorkSubject::operation(self.network, self.author, &content)
+    }
+
+    /// The draft, to be signed by a rotation key of the extended state, with a nonce found for [`Self::work`].
+    #[must_use]
+    pub fn draft(self, time_ms: TimeMs, nonce: u64) -> Draft {
+        let change = ByteBuf::from(self.change);
+        let body = OperationBody { chain_seq: self.chain_seq, change, cosigners: self.cosigners, nonce };
+        Draft {
+            network: self.network,
+            author: self.author,
+            auth: self.auth,
+            scope: Scope::Identity(self.author),
+            epoch: Epoch(0),
+            seq: 0,
+            prev: None,
+            time_ms,
+            kind: self.kind,
+            body: cbor::encode(&body),
+        }
     }
 }
 
