@@ -110,6 +110,20 @@ pub enum LocalError {
         /// When there is room for the next, in seconds.
         retry_after_s: u64,
     },
+    /// More envelopes than one batch takes.
+    #[error("{seen} envelopes in one request, at most {allowed} are allowed")]
+    TooMany {
+        /// How many there are.
+        seen: usize,
+        /// How many there may be.
+        allowed: usize,
+    },
+    /// A row that is not the home's to write.
+    #[error("a row of family {family:#04x} is not the home's; 0x90 to 0xbf are")]
+    Row {
+        /// The first byte of its key; 0 when the key is empty.
+        family: u8,
+    },
     /// Too many requests wait.
     #[error("the node is busy: {waiting} requests wait, {allowed} are allowed")]
     Busy {
