@@ -4,8 +4,18 @@
 //! ([`ReadPort`]), and it writes by putting rows into an [`Overlay`], which the kernel commits together with the
 //! envelopes that caused them. Every row here can be dropped and folded again from the log.
 
+pub mod codec;
+pub mod content;
+pub mod fold;
+pub mod identity;
+pub mod index;
+pub mod logs;
 pub mod overlay;
 pub mod port;
+pub mod rows;
+pub mod void;
 
+pub use fold::{Evicted, Folded, fold};
 pub use overlay::Overlay;
 pub use port::{Cursor, Envelopes, Origin, ReadError, ReadPort, RowWrite, Rows, Stored};
+pub use void::VoidReason;
