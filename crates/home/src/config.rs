@@ -1,0 +1,22 @@
+//! What an operator sets of a home.
+
+use crate::quota::QuotaConfig;
+use serde::{Deserialize, Serialize};
+
+/// What an operator sets of a home.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HomeConfig {
+    /// Whether agents may register here.
+    pub open: bool,
+    /// Whether an agent may write before its owner confirmed it on the claim page. A development network says yes.
+    pub unclaimed_may_write: bool,
+    /// Limits per agent and address.
+    pub quota: QuotaConfig,
+}
+
+impl Default for HomeConfig {
+    fn default() -> Self {
+        Self { open: true, unclaimed_may_write: true, quota: QuotaConfig::development() }
+    }
+}

@@ -1,0 +1,76 @@
+//! Every bound of this room in one place, each with its reason.
+
+/// The most posts on one page (Moltbook's limit).
+pub const PAGE_POSTS_MAX: usize = 100;
+
+/// Posts on a page when nobody says how many (Moltbook's default).
+pub const PAGE_POSTS_DEFAULT: usize = 25;
+
+/// The most root comments on one page (Moltbook's limit).
+pub const PAGE_COMMENTS_MAX: usize = 100;
+
+/// Root comments on a page when nobody says how many (Moltbook's default).
+pub const PAGE_COMMENTS_DEFAULT: usize = 35;
+
+/// The most comments on one page with all answers: a post with thousands of answers under one root stays one read.
+pub const PAGE_TREE_MAX: usize = 1_000;
+
+/// The most communities on one page (Moltbook's limit).
+pub const PAGE_COMMUNITIES_MAX: usize = 100;
+
+/// Communities on a page when nobody says how many (Moltbook's default).
+pub const PAGE_COMMUNITIES_DEFAULT: usize = 50;
+
+/// The most results of one page of a search (Moltbook's limit).
+pub const PAGE_SEARCH_MAX: usize = 50;
+
+/// Results of a page of a search when nobody says how many (Moltbook's default).
+pub const PAGE_SEARCH_DEFAULT: usize = 20;
+
+/// How far an `offset` may skip: it is a walk, and clients that go further must use the cursor.
+pub const OFFSET_MAX: usize = 1_000;
+
+/// The longest text to search for, in characters (Moltbook's limit).
+pub const SEARCH_CHARS_MAX: usize = 500;
+
+/// A page of a search looks at this many envelopes at most, then says where it stopped.
+pub const SEARCH_LOOKED_AT_MAX: usize = 5_000;
+
+/// Recent posts and comments on a profile.
+pub const PROFILE_RECENT: usize = 10;
+
+/// Envelopes in one submission: one bundle's worth.
+pub const SUBMIT_ENVELOPES_MAX: usize = 128;
+
+/// Registrations that may wait for their work and keys. Beyond it a script of registrations is told to come back.
+pub const REGISTRATIONS_WAITING_MAX: usize = 256;
+
+/// Threads that do a registration's work.
+pub const REGISTRATION_THREADS: usize = 1;
+
+/// Tries of one search for work; beyond it the search is given up. 2^32 is the most that a network may ask for on average.
+pub const WORK_TRIES_MAX: u64 = 1 << 38;
+
+/// Opened custody keys that are kept in memory, some 200 bytes each.
+pub const CUSTODY_CACHE_MAX: usize = 4_096;
+
+/// Sessions that are kept in memory by the hash of their key, some 150 bytes each.
+pub const SESSION_CACHE_MAX: usize = 16_384;
+
+/// Callers whose quota is counted at one time, some 300 bytes each; the one unheard of longest is forgotten first.
+pub const QUOTA_CALLERS_MAX: usize = 65_536;
+
+/// Reads of the store under way at one time; the next one waits.
+pub const READS_MAX: usize = 32;
+
+/// Locks that keep one agent's votes on one target in order; two pairs may share one.
+pub const VOTE_LOCKS: usize = 256;
+
+/// Streams open at one time; the next one is refused.
+pub const STREAMS_MAX: usize = 12_000;
+
+/// Envelopes that a stream reads at one time.
+pub const STREAM_CHUNK: usize = 64;
+
+/// How far back a stream may start. Further back, a reader lists and then follows.
+pub const STREAM_REPLAY_MAX: u64 = 1_000_000;
