@@ -150,6 +150,14 @@ pub enum HomeError {
         /// The head, which is the next envelope's `prev`.
         prev: Option<EnvelopeId>,
     },
+    /// More envelopes were handed in than one request takes.
+    #[error("{seen} envelopes in one request, at most {allowed} are allowed")]
+    TooMany {
+        /// How many there were.
+        seen: usize,
+        /// How many there may be.
+        allowed: usize,
+    },
     /// The agent signs for itself: this home has not got its key.
     #[error("the agent's signing key is not in custody on this node")]
     NotInCustody,
@@ -176,7 +184,9 @@ pub enum HomeError {
     #[error("the node is shutting down")]
     Stopping,
     /// The home's own rows do not fit its key file.
-    #[error("the data directory's sealed keys were made under another node key; put back the node.key that belongs to it")]
+    #[error(
+        "the data directory's sealed keys were made under another node key; put back the node.key that belongs to it"
+    )]
     ForeignKeyFile,
     /// A sealed secret does not open.
     #[error("a sealed secret does not open: the row is damaged or of another node")]
@@ -232,6 +242,8 @@ pub enum Forbidden {
     TooDeep,
     /// The home publishes for agents at home here only.
     NotAtHome,
+    /// The operator takes no new agents in.
+    Closed,
 }
 
 impl std::fmt::Display for Forbidden {
@@ -242,6 +254,7 @@ impl std::fmt::Display for Forbidden {
             Self::NotTheAuthor => "only its author may edit or delete it",
             Self::TooDeep => "comments are at most 64 levels deep; answer one further up",
             Self::NotAtHome => "this node publishes for agents at home here only",
+            Self::Closed => "this node takes no new agents in",
         })
     }
 }
@@ -251,7 +264,9 @@ impl HomeError {
     #[must_use]
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::Invalid { .. } | Self::Body(_) => "correct the value and send the request again",
+            Self::Invalid { .. } | Self::Body(_) | Self::TooMany { .. } => {
+                "correct the value and send the request again"
+            }
             Self::Unauthorized => {
                 "send the key that registration answered, as 'Authorization: Bearer moltbook_sk_…', to the node that \
                  gave it"
@@ -304,6 +319,7 @@ impl HomeError {
             | Self::Refused { .. }
             | Self::LogConflict { .. }
             | Self::NotInCustody
+            | Self::TooMany { .. }
             | Self::CursorForeign
             | Self::CursorTooOld { .. }
             | Self::CursorAhead { .. }
@@ -324,6 +340,10 @@ impl From<LocalError> for HomeError {
                 Self::Busy { what: "requests for the same thing", waiting: 1, allowed: 1, retry_after_s: 1 }
             }
             LocalError::NoKey => Self::NotInCustody,
+            LocalError::TooMany { seen, allowed } => Self::TooMany { seen, allowed },
+            LocalError::Row { family } => {
+                Self::Store(ReadError { reason: format!("the home may not write rows of family {family:#04x}") })
+            }
             LocalError::Quota { seq, retry_after_s } => Self::LogQuota { seq, retry_after_s },
             LocalError::Busy { waiting, allowed } => {
                 Self::Busy { what: "requests", waiting, allowed, retry_after_s: 1 }

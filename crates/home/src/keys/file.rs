@@ -181,8 +181,7 @@ fn decode(text: &str) -> Result<NodeKeys, FormError> {
         return Err(FormError::Version { seen: version.chars().take(16).collect() });
     }
     let created = value("created_ms")?.parse();
-    let created =
-        created.map_err(|_| FormError::Value { field: "created_ms", allowed: "milliseconds since 1970" })?;
+    let created = created.map_err(|_| FormError::Value { field: "created_ms", allowed: "milliseconds since 1970" })?;
     Ok(NodeKeys {
         signing: SecretKey::from_seed(*hex::<32>("signing", value("signing")?)?),
         rotation: SecretKey::from_seed(*hex::<32>("rotation", value("rotation")?)?),

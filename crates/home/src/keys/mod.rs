@@ -14,8 +14,7 @@ pub(crate) use seal::{SealPurpose, SealingKey};
 
 use crate::ports::Random;
 use std::path::Path;
-use tidepool_protocol::identity::{HomeSignature, NodeCore, home_message};
-use tidepool_protocol::signer::Domain;
+use tidepool_protocol::identity::{HomeSignature, NodeCore};
 use tidepool_protocol::{AgentId, EnvelopeId, NetworkId, NodeId, PublicKey, Salt, SecretKey, Signer, TimeMs};
 use zeroize::Zeroizing;
 
@@ -93,11 +92,7 @@ impl NodeKeys {
     /// The node's word that it takes `agent` in. `node_auth` is the operation that lists its key.
     #[must_use]
     pub fn home_signature(&self, network: NetworkId, agent: AgentId, node_auth: EnvelopeId) -> HomeSignature {
-        HomeSignature {
-            node_auth,
-            key: self.signing.public_key(),
-            signature: self.signing.sign(Domain::Home, &home_message(network, agent)),
-        }
+        HomeSignature::by(&self.signing, node_auth, network, agent)
     }
 
     pub(crate) const fn sealing(&self) -> &SealingKey {
