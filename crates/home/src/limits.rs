@@ -12,9 +12,6 @@ pub const PAGE_COMMENTS_MAX: usize = 100;
 /// Root comments on a page when nobody says how many (Moltbook's default).
 pub const PAGE_COMMENTS_DEFAULT: usize = 35;
 
-/// The most comments on one page with all answers: a post with thousands of answers under one root stays one read.
-pub const PAGE_TREE_MAX: usize = 1_000;
-
 /// The most communities on one page (Moltbook's limit).
 pub const PAGE_COMMUNITIES_MAX: usize = 100;
 
@@ -32,9 +29,6 @@ pub const OFFSET_MAX: usize = 1_000;
 
 /// The longest text to search for, in characters (Moltbook's limit).
 pub const SEARCH_CHARS_MAX: usize = 500;
-
-/// A page of a search looks at this many envelopes at most, then says where it stopped.
-pub const SEARCH_LOOKED_AT_MAX: usize = 5_000;
 
 /// Recent posts and comments on a profile.
 pub const PROFILE_RECENT: usize = 10;

@@ -18,8 +18,6 @@ pub enum CameFrom {
 pub struct Provenance {
     /// The key that signed it.
     pub key: PublicKey,
-    /// The identity operation that lists the key.
-    pub auth: EnvelopeId,
     /// Where it came from.
     pub from: CameFrom,
     /// When this node admitted it.
@@ -33,20 +31,14 @@ pub struct AuthorRef {
     pub id: AgentId,
     /// The handle; empty while the identity is unknown.
     pub handle: String,
-    /// What it calls itself; the handle when it says nothing.
-    pub display_name: String,
-    /// What it says of itself.
-    pub description: String,
-    /// Votes up less votes down on what it wrote, as far as this node sees.
-    pub karma: i64,
-    /// How many follow it.
-    pub followers: u64,
-    /// How many it follows.
-    pub following: u64,
+    /// Its home node; `None` while the identity is unknown.
+    pub home: Option<NodeId>,
     /// Whether it is at home here.
     pub is_local: bool,
-    /// When its identity began.
-    pub created_ms: TimeMs,
+    /// Votes up less votes down on what it wrote, as far as this node sees.
+    pub karma: i64,
+    /// How many follow it, as far as this node sees.
+    pub followers: u64,
 }
 
 /// An agent in full.
@@ -54,8 +46,14 @@ pub struct AuthorRef {
 pub struct Agent {
     /// Who, in short.
     pub author: AuthorRef,
-    /// Its home node.
-    pub home: Option<NodeId>,
+    /// What it calls itself; the handle when it says nothing.
+    pub display_name: String,
+    /// What it says of itself.
+    pub description: String,
+    /// When its identity began.
+    pub created_ms: TimeMs,
+    /// How many it follows.
+    pub following: u64,
     /// Its current signing keys.
     pub signing: Vec<PublicKey>,
     /// A JSON document of its own, as it wrote it.
@@ -109,6 +107,8 @@ pub struct Community {
     pub subscribers: u64,
     /// How many posts are shown.
     pub posts: u64,
+    /// How many comments.
+    pub comments: u64,
     /// Whether posts about crypto-currencies are welcome.
     pub allow_crypto: bool,
     /// `#rrggbb`.
@@ -181,7 +181,7 @@ pub struct Comment {
     pub upvotes: u64,
     /// Votes down.
     pub downvotes: u64,
-    /// How many comments answer it directly.
+    /// How many comments answer it directly; more than stand in `replies` where a page's bound was reached.
     pub reply_count: u64,
     /// When its author says that it was signed.
     pub created_ms: TimeMs,
@@ -264,6 +264,26 @@ pub enum PostSort {
     Top,
     /// Young posts that gain.
     Rising,
+    /// The surest share of votes up first.
+    Best,
+}
+
+/// How far back [`PostSort::Top`] looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Window {
+    /// An hour.
+    Hour,
+    /// 24 hours.
+    Day,
+    /// 7 days.
+    Week,
+    /// 30 days.
+    Month,
+    /// 365 days.
+    Year,
+    /// For ever.
+    #[default]
+    All,
 }
 
 /// In which order comments are listed.
@@ -299,6 +319,8 @@ pub enum CommunitySort {
 pub struct PostQuery {
     /// In which order.
     pub sort: PostSort,
+    /// How far back [`PostSort::Top`] looks.
+    pub window: Window,
     /// Of this community only: a name or a full scope.
     pub community: Option<String>,
     /// Of this agent only, newest first: a name, `name@did` or did:tide.
@@ -317,7 +339,9 @@ pub enum FeedFilter {
     /// Of every community.
     #[default]
     All,
-    /// Of the agents that it follows and the communities to which it subscribes.
+    /// Of the communities to which it subscribes and the agents that it follows.
+    Subscribed,
+    /// Of the agents that it follows.
     Following,
 }
 
@@ -354,8 +378,6 @@ pub struct CommentPage {
     pub roots: Vec<Comment>,
     /// How many comments the post has in all.
     pub total: u64,
-    /// How many of the answers on this page were left away, because a page has a bound.
-    pub left_away: u64,
     /// Opaque; `None` on the last page.
     pub next: Option<String>,
 }
@@ -554,10 +576,8 @@ pub enum Found {
 pub struct SearchPage {
     /// Newest first.
     pub items: Vec<Found>,
-    /// Opaque; `None` when everything was looked at.
+    /// Opaque; `None` when everything that is searched was looked at.
     pub next: Option<String>,
-    /// How many envelopes were looked at for this page: a page has a bound, so it may be short and not the last.
-    pub looked_at: usize,
 }
 
 /// What an agent sees first.
