@@ -18,6 +18,7 @@ pub mod kind;
 pub mod limits;
 pub mod network;
 pub mod scope;
+pub mod sequence;
 pub mod signer;
 pub mod slot;
 pub mod text;
