@@ -4,6 +4,7 @@
 //! ([`ReadPort`]), and it writes by putting rows into an [`Overlay`], which the kernel commits together with the
 //! envelopes that caused them. Every row here can be dropped and folded again from the log.
 
+pub mod chunks;
 pub mod codec;
 pub mod content;
 pub mod fold;
@@ -12,6 +13,8 @@ pub mod index;
 pub mod logs;
 pub mod overlay;
 pub mod port;
+pub mod queries;
+pub mod rank;
 pub mod rows;
 pub mod void;
 

@@ -9,6 +9,8 @@
 //! [`crate::void::mark_content`], takes it back with [`crate::void::unmark_content`], and is not called again for it.
 //! Both see the envelope itself in the index.
 
+mod keys;
+
 use crate::overlay::Overlay;
 use crate::port::{ReadError, Stored};
 use tidepool_protocol::{Body, NetworkGenesis};

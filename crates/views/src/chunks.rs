@@ -1,0 +1,433 @@
+//! Sorted chunks: an ordered collection of small entries, kept in rows of up to [`ENTRIES_MAX`] entries.
+//!
+//! A row for every entry is what engines charge most for, and one row for all of them would be rewritten whole by every
+//! change. So a collection is a run of rows ("chunks") under one prefix; the key of a chunk is the prefix and a
+//! *separator*, and it holds the entries from its separator up to the next one's. A point is one seek, a page of `n`
+//! entries touches about `n / 32 + 1` rows, a change rewrites one row (two when it splits or merges).
+//!
+//! What the rows look like depends on the order of the changes; what [`Chunks::visit`] gives does not. This module knows
+//! nothing of what the entries mean.
+
+#[cfg(test)]
+mod tests;
+
+use crate::codec::prefix_end;
+use crate::overlay::Overlay;
+use crate::port::{ReadError, Rows};
+use bytes::Bytes;
+use std::ops::Bound;
+
+/// The most entries in one row: a row of 64 entries of 40 bytes is copied in less time than a second row is sought.
+pub const ENTRIES_MAX: usize = 64;
+
+/// A chunk that a removal leaves with fewer entries is joined with the one behind it, if both then fit well.
+const SMALL: usize = ENTRIES_MAX / 4;
+
+/// The most entries that a join may leave: room to grow, or the next insertion would split it again.
+const JOINED_MAX: usize = ENTRIES_MAX * 3 / 4;
+
+/// The longest key and the longest value in bytes: their lengths are one byte each.
+pub const PART_BYTES_MAX: usize = 255;
+
+/// One ordered collection: everything under one prefix. No collection's prefix may begin with another's.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Chunks {
+    prefix: Vec<u8>,
+}
+
+/// An entry's key and value.
+pub type Entry = (Bytes, Bytes);
+
+/// Which way a page is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Direction {
+    /// From the lowest key.
+    Up,
+    /// From the highest key.
+    Down,
+}
+
+/// A row that is no chunk: the store gave back other bytes than were written.
+fn damaged() -> ReadError {
+    ReadError { reason: "a row of a sorted collection is damaged; `tidepool reindex` builds it anew".to_owned() }
+}
+
+/// The keys of a collection that begin with `part`, as bounds.
+fn beginning<'b>(part: &'b [u8], end: &'b [u8]) -> (Bound<&'b [u8]>, Bound<&'b [u8]>) {
+    // Nothing comes behind a run of 0xff.
+    let high = if end.is_empty() { Bound::Unbounded } else { Bound::Excluded(end) };
+    (Bound::Included(part), high)
+}
+
+/// Where an entry lies in its chunk: offsets of its head, its value and its end.
+#[derive(Clone, Copy)]
+struct Span {
+    start: usize,
+    value: usize,
+    end: usize,
+}
+
+impl Span {
+    fn key<'c>(&self, chunk: &'c [u8]) -> &'c [u8] {
+        &chunk[self.start + 2..self.value]
+    }
+}
+
+fn span_at(chunk: &[u8], start: usize) -> Result<Span, ReadError> {
+    let (Some(key), Some(value)) = (chunk.get(start), chunk.get(start + 1)) else { return Err(damaged()) };
+    let span =
+        Span { start, value: start + 2 + usize::from(*key), end: start + 2 + usize::from(*key) + usize::from(*value) };
+    if span.end > chunk.len() { Err(damaged()) } else { Ok(span) }
+}
+
+fn spans(chunk: &[u8]) -> Result<Vec<Span>, ReadError> {
+    let mut found = Vec::with_capacity(ENTRIES_MAX + 1);
+    let mut at = 0;
+    while at < chunk.len() {
+        let span = span_at(chunk, at)?;
+        at = span.end;
+        found.push(span);
+    }
+    Ok(found)
+}
+
+fn write_entry(out: &mut Vec<u8>, key: &[u8], value: &[u8]) {
+    let byte = |length: usize| u8::try_from(length).expect("keys and values of entries are at most 255 bytes");
+    out.push(byte(key.len()));
+    out.push(byte(value.len()));
+    out.extend_from_slice(key);
+    out.extend_from_slice(value);
+}
+
+/// What a chunk's bytes are with one entry taken out and one put in.
+struct Edited {
+    bytes: Vec<u8>,
+    entries: usize,
+    /// Where the second half begins, when it is to be split.
+    split_at: Option<usize>,
+    taken: Option<Bytes>,
+    replaced: Option<Bytes>,
+}
+
+/// Rewrites one chunk in one pass.
+fn edit(chunk: &Bytes, take: Option<&[u8]>, put: Option<(&[u8], &[u8])>) -> Result<Edited, ReadError> {
+    let mut bytes = Vec::with_capacity(chunk.len() + put.map_or(0, |(key, value)| key.len() + value.len() + 2));
+    let mut starts = Vec::with_capacity(ENTRIES_MAX + 1);
+    let (mut taken, mut replaced, mut waiting) = (None, None, put);
+    let mut put_last = false;
+    for span in spans(chunk)? {
+        let key = span.key(chunk);
+        let value = || chunk.slice(span.value..span.end);
+        if let Some((new, new_value)) = waiting
+            && new <= key
+        {
+            starts.push(bytes.len());
+            write_entry(&mut bytes, new, new_value);
+            waiting = None;
+            if new == key {
+                replaced = Some(value());
+                continue;
+            }
+        }
+        if take == Some(key) {
+            taken = Some(value());
+            continue;
+        }
+        starts.push(bytes.len());
+        bytes.extend_from_slice(&chunk[span.start..span.end]);
+    }
+    if let Some((new, value)) = waiting {
+        starts.push(bytes.len());
+        write_entry(&mut bytes, new, value);
+        put_last = true;
+    }
+    // Keys that only grow (times) leave full chunks behind: what comes last begins the next chunk alone.
+    let cut = if put_last { starts.len() - 1 } else { starts.len() / 2 };
+    let split_at = (starts.len() > ENTRIES_MAX).then(|| starts[cut]);
+    Ok(Edited { bytes, entries: starts.len(), split_at, taken, replaced })
+}
+
+impl Chunks {
+    /// The collection under `prefix`.
+    #[must_use]
+    pub fn new(prefix: impl Into<Vec<u8>>) -> Self {
+        Self { prefix: prefix.into() }
+    }
+
+    fn row_key(&self, separator: &[u8]) -> Vec<u8> {
+        let mut key = Vec::with_capacity(self.prefix.len() + separator.len() + 1);
+        key.extend_from_slice(&self.prefix);
+        key.extend_from_slice(separator);
+        key
+    }
+
+    /// The chunk that holds `key` or would: the one with the greatest separator that is not above it.
+    fn locate(&self, rows: &dyn Rows, key: &[u8]) -> Result<Option<(Vec<u8>, Bytes)>, ReadError> {
+        let mut behind = self.row_key(key);
+        behind.push(0);
+        let mut found = None;
+        rows.scan_back(&self.prefix, &behind, &mut |row, chunk| {
+            found = Some((row.to_vec(), chunk.clone()));
+            false
+        })?;
+        Ok(found)
+    }
+
+    /// The value at `key`.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn get(&self, rows: &dyn Rows, key: &[u8]) -> Result<Option<Bytes>, ReadError> {
+        let Some((_, chunk)) = self.locate(rows, key)? else { return Ok(None) };
+        let mut at = 0;
+        while at < chunk.len() {
+            let span = span_at(&chunk, at)?;
+            if span.key(&chunk) == key {
+                return Ok(Some(chunk.slice(span.value..span.end)));
+            }
+            at = span.end;
+        }
+        Ok(None)
+    }
+
+    /// Sets the value at `key`; gives back the one that was there.
+    ///
+    /// # Errors
+    /// When the store fails.
+    ///
+    /// # Panics
+    /// When the key or the value is longer than [`PART_BYTES_MAX`]: both are made by this crate.
+    pub fn insert(&self, overlay: &mut Overlay<'_>, key: &[u8], value: &[u8]) -> Result<Option<Bytes>, ReadError> {
+        let (row, chunk) = self.locate(overlay, key)?.unwrap_or_else(|| (self.prefix.clone(), Bytes::new()));
+        let edited = edit(&chunk, None, Some((key, value)))?;
+        let replaced = edited.replaced.clone();
+        self.store(overlay, row, edited)?;
+        Ok(replaced)
+    }
+
+    /// Takes the entry at `key` away; gives back its value.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn remove(&self, overlay: &mut Overlay<'_>, key: &[u8]) -> Result<Option<Bytes>, ReadError> {
+        let Some((row, chunk)) = self.locate(overlay, key)? else { return Ok(None) };
+        let edited = edit(&chunk, Some(key), None)?;
+        let taken = edited.taken.clone();
+        if taken.is_some() {
+            self.store(overlay, row, edited)?;
+        }
+        Ok(taken)
+    }
+
+    /// Moves an entry from one key to another and sets its value: one rewrite where both lie in one chunk.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn replace(
+        &self,
+        overlay: &mut Overlay<'_>,
+        from: &[u8],
+        to: &[u8],
+        value: &[u8],
+    ) -> Result<Option<Bytes>, ReadError> {
+        if from == to {
+            return self.insert(overlay, to, value);
+        }
+        match (self.locate(overlay, from)?, self.locate(overlay, to)?) {
+            (Some((row, chunk)), Some((other, _))) if row == other => {
+                let edited = edit(&chunk, Some(from), Some((to, value)))?;
+                let taken = edited.taken.clone();
+                self.store(overlay, row, edited)?;
+                Ok(taken)
+            }
+            _ => {
+                let taken = self.remove(overlay, from)?;
+                self.insert(overlay, to, value)?;
+                Ok(taken)
+            }
+        }
+    }
+
+    fn store(&self, overlay: &mut Overlay<'_>, row: Vec<u8>, edited: Edited) -> Result<(), ReadError> {
+        if edited.entries == 0 {
+            overlay.delete(row);
+            return Ok(());
+        }
+        if let Some(cut) = edited.split_at {
+            let mut lower = edited.bytes;
+            let upper = lower.split_off(cut);
+            lower.shrink_to_fit();
+            let separator = self.row_key(span_at(&upper, 0)?.key(&upper));
+            overlay.put(separator, upper);
+            overlay.put(row, lower);
+            return Ok(());
+        }
+        if edited.taken.is_some() && edited.entries < SMALL {
+            let mut after = row.clone();
+            after.push(0);
+            let mut next = None;
+            overlay.scan(&after, &prefix_end(&self.prefix), &mut |key, chunk| {
+                next = Some((key.to_vec(), chunk.clone()));
+                false
+            })?;
+            if let Some((next_row, next_chunk)) = next
+                && edited.entries + spans(&next_chunk)?.len() <= JOINED_MAX
+            {
+                let mut bytes = edited.bytes;
+                bytes.extend_from_slice(&next_chunk);
+                overlay.delete(next_row);
+                overlay.put(row, bytes);
+                return Ok(());
+            }
+        }
+        overlay.put(row, edited.bytes);
+        Ok(())
+    }
+
+    /// Visits the entries with keys within the bounds, in `direction`, until `visit` returns `false`.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn visit(
+        &self,
+        rows: &dyn Rows,
+        bounds: (Bound<&[u8]>, Bound<&[u8]>),
+        direction: Direction,
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> bool,
+    ) -> Result<(), ReadError> {
+        let (low, high) = bounds;
+        let above = |key: &[u8]| match low {
+            Bound::Included(low) => key >= low,
+            Bound::Excluded(low) => key > low,
+            Bound::Unbounded => true,
+        };
+        let below = |key: &[u8]| match high {
+            Bound::Included(high) => key <= high,
+            Bound::Excluded(high) => key < high,
+            Bound::Unbounded => true,
+        };
+        let end = match high {
+            Bound::Included(high) => [&self.row_key(high)[..], &[0]].concat(),
+            Bound::Excluded(high) => self.row_key(high),
+            Bound::Unbounded => prefix_end(&self.prefix),
+        };
+        let start = match low {
+            Bound::Included(low) | Bound::Excluded(low) => {
+                self.locate(rows, low)?.map_or_else(|| self.prefix.clone(), |(row, _)| row)
+            }
+            Bound::Unbounded => self.prefix.clone(),
+        };
+        let mut failed = None;
+        let mut chunk_visit = |_: &[u8], chunk: &Bytes| match visit_chunk(chunk, direction, &above, &below, visit) {
+            Ok(go_on) => go_on,
+            Err(error) => {
+                failed = Some(error);
+                false
+            }
+        };
+        match direction {
+            Direction::Up => rows.scan(&start, &end, &mut chunk_visit)?,
+            Direction::Down => rows.scan_back(&start, &end, &mut chunk_visit)?,
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// Up to `limit` entries behind `after` in `direction`; from the end of the collection when it is `None`.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn page(
+        &self,
+        rows: &dyn Rows,
+        after: Option<&[u8]>,
+        direction: Direction,
+        limit: usize,
+    ) -> Result<Vec<Entry>, ReadError> {
+        let bounds = match (after, direction) {
+            (None, _) => (Bound::Unbounded, Bound::Unbounded),
+            (Some(after), Direction::Up) => (Bound::Excluded(after), Bound::Unbounded),
+            (Some(after), Direction::Down) => (Bound::Unbounded, Bound::Excluded(after)),
+        };
+        let mut found = Vec::with_capacity(limit.min(ENTRIES_MAX));
+        if limit == 0 {
+            return Ok(found);
+        }
+        self.visit(rows, bounds, direction, &mut |key, value| {
+            found.push((Bytes::copy_from_slice(key), Bytes::copy_from_slice(value)));
+            found.len() < limit
+        })?;
+        Ok(found)
+    }
+
+    /// The entry with the greatest key that begins with `part`.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn last_of(&self, rows: &dyn Rows, part: &[u8]) -> Result<Option<Entry>, ReadError> {
+        let mut found = None;
+        self.visit(rows, beginning(part, &prefix_end(part)), Direction::Down, &mut |key, value| {
+            found = Some((Bytes::copy_from_slice(key), Bytes::copy_from_slice(value)));
+            false
+        })?;
+        Ok(found)
+    }
+
+    /// The entry with the least key that begins with `part`.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn first_of(&self, rows: &dyn Rows, part: &[u8]) -> Result<Option<Entry>, ReadError> {
+        let mut found = None;
+        self.visit(rows, beginning(part, &prefix_end(part)), Direction::Up, &mut |key, value| {
+            found = Some((Bytes::copy_from_slice(key), Bytes::copy_from_slice(value)));
+            false
+        })?;
+        Ok(found)
+    }
+}
+
+/// Visits one chunk; whether to go on.
+fn visit_chunk(
+    chunk: &Bytes,
+    direction: Direction,
+    above: &dyn Fn(&[u8]) -> bool,
+    below: &dyn Fn(&[u8]) -> bool,
+    visit: &mut dyn FnMut(&[u8], &[u8]) -> bool,
+) -> Result<bool, ReadError> {
+    match direction {
+        Direction::Up => {
+            let mut at = 0;
+            while at < chunk.len() {
+                let span = span_at(chunk, at)?;
+                at = span.end;
+                let key = span.key(chunk);
+                if !below(key) {
+                    return Ok(false);
+                }
+                if above(key) && !visit(key, &chunk[span.value..span.end]) {
+                    return Ok(false);
+                }
+            }
+        }
+        Direction::Down => {
+            for span in spans(chunk)?.into_iter().rev() {
+                let key = span.key(chunk);
+                if !above(key) {
+                    return Ok(false);
+                }
+                if below(key) && !visit(key, &chunk[span.value..span.end]) {
+                    return Ok(false);
+                }
+            }
+        }
+    }
+    Ok(true)
+}
+
+/// The entries of one row, for tests that compare two stores whose chunks were cut at different places.
+#[cfg(test)]
+pub(crate) fn entries_of(chunk: &Bytes) -> Vec<Entry> {
+    spans(chunk)
+        .map(|spans| spans.iter().map(|s| (chunk.slice(s.start + 2..s.value), chunk.slice(s.value..s.end))).collect())
+        .unwrap_or_default()
+}

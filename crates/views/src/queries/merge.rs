@@ -1,0 +1,1 @@
+//! Merging ordered lists into one.

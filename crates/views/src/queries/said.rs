@@ -1,0 +1,40 @@
+//! Who said something and how it came here: what every item of an answer carries.
+
+use crate::port::{Cursor, Origin};
+use tidepool_protocol::{AuthorId, EnvelopeId, NodeId, PublicKey, Scope, TimeMs};
+
+/// Where something that was said comes from. All but the last three fields are signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signed {
+    /// The envelope.
+    pub id: EnvelopeId,
+    /// Who says it.
+    pub author: AuthorId,
+    /// The key that signed.
+    pub key: PublicKey,
+    /// Where.
+    pub scope: Scope,
+    /// When its author says that it was signed.
+    pub time_ms: TimeMs,
+    /// How it came to this node.
+    pub origin: Origin,
+    /// When it came.
+    pub received_ms: TimeMs,
+    /// Its place in this node's log.
+    pub cursor: Cursor,
+}
+
+/// What a list shows of an author.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuthorBrief {
+    /// Who.
+    pub id: AuthorId,
+    /// The handle of its genesis; `None` while that is not here.
+    pub handle: Option<String>,
+    /// Its home node; `None` while its genesis is not here.
+    pub home: Option<NodeId>,
+    /// Up less down votes on what it said and did not take away.
+    pub karma: i64,
+    /// How many agents follow it.
+    pub follower_count: u64,
+}
