@@ -169,6 +169,8 @@ pub struct Comment {
     pub id: EnvelopeId,
     /// The post under which it stands.
     pub post: EnvelopeId,
+    /// The full scope of its community.
+    pub scope: Scope,
     /// What it answers: `None` for the post itself.
     pub parent: Option<EnvelopeId>,
     /// 0 for an answer to the post itself.
