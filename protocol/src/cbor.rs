@@ -199,42 +199,49 @@ pub fn decode<T: Serialize + DeserializeOwned>(bytes: &[u8], allowed: usize) -> 
     if encode(&value) == bytes { Ok(value) } else { Err(CborError::Shape) }
 }
 
-/// For `#[serde(deserialize_with = "cbor::list")]`: reads a list that grows with the entries that were read.
+/// For `#[serde(deserialize_with = "cbor::list::<_, _, MAX>")]`: reads a list of at most `MAX` entries, which grows with
+/// the entries that were read.
 ///
-/// serde's own reserves for as many entries as the list claims, up to 1 MiB: twenty times a body of zeros.
+/// serde's own reserves for as many entries as the list claims, up to 1 MiB, and knows no end: a body of zeros would
+/// take twenty times its size.
 ///
 /// # Errors
-/// What an entry's own reader says.
-pub fn list<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
-    struct Entries<T>(PhantomData<T>);
-    impl<'de, T: Deserialize<'de>> Visitor<'de> for Entries<T> {
+/// When there are more entries, and what an entry's own reader says.
+pub fn list<'de, T: Deserialize<'de>, D: Deserializer<'de>, const MAX: usize>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
+    struct Entries<T, const MAX: usize>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>, const MAX: usize> Visitor<'de> for Entries<T, MAX> {
         type Value = Vec<T>;
         fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("a list")
+            write!(f, "a list of at most {MAX} entries")
         }
         fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Vec<T>, A::Error> {
             let mut list = Vec::new();
             while let Some(entry) = entries.next_element()? {
+                if list.len() == MAX {
+                    return Err(serde::de::Error::invalid_length(MAX + 1, &self));
+                }
                 list.push(entry);
             }
             Ok(list)
         }
     }
-    deserializer.deserialize_seq(Entries(PhantomData))
+    deserializer.deserialize_seq(Entries::<T, MAX>(PhantomData))
 }
 
 /// [`list`] for a list that may be null.
 ///
 /// # Errors
-/// What an entry's own reader says.
-pub fn optional_list<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+/// When there are more entries, and what an entry's own reader says.
+pub fn optional_list<'de, T: Deserialize<'de>, D: Deserializer<'de>, const MAX: usize>(
     deserializer: D,
 ) -> Result<Option<Vec<T>>, D::Error> {
-    struct Listed<T>(Vec<T>);
-    impl<'de, T: Deserialize<'de>> Deserialize<'de> for Listed<T> {
+    struct Listed<T, const MAX: usize>(Vec<T>);
+    impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for Listed<T, MAX> {
         fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            list(deserializer).map(Self)
+            list::<T, D, MAX>(deserializer).map(Self)
         }
     }
-    Ok(Option::<Listed<T>>::deserialize(deserializer)?.map(|listed| listed.0))
+    Ok(Option::<Listed<T, MAX>>::deserialize(deserializer)?.map(|listed| listed.0))
 }

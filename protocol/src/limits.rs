@@ -79,6 +79,15 @@ pub const CARD_TEXT_CHARS_MAX: usize = 500;
 /// The most signing keys, and the most rotation keys, of one identity: every node holds every chain of `ctl`.
 pub const IDENTITY_KEYS_MAX: usize = 16;
 
+/// The most proofs of possession in one operation, and the most keys in one revocation: one for each key of both sorts.
+pub const IDENTITY_PROOFS_MAX: usize = 2 * IDENTITY_KEYS_MAX;
+
+/// The most open communities of one network: with names of 30 characters, they fit its genesis document.
+pub const OPEN_COMMUNITIES_MAX: usize = 1_000;
+
+/// The longest genesis document of a network in bytes.
+pub const GENESIS_BYTES_MAX: usize = 64 * 1024;
+
 /// The most leading zero bits of work that a network may ask for: beyond it, a registering home could not answer.
 pub const WORK_BITS_MAX: u8 = 32;
 
@@ -129,5 +138,6 @@ const _: () = assert!(ENVELOPE_BYTES_MAX + 64 <= BUNDLE_BYTES_MAX);
 const _: () = assert!(BUNDLE_BYTES_MAX <= SYNC_FRAME_BYTES_MAX);
 const _: () = assert!(POST_BYTES_MAX + TITLE_CHARS_MAX * 4 + 512 <= BODY_BYTES_MAX);
 const _: () = assert!(HEADS_MAX * 160 <= BODY_BYTES_MAX);
+const _: () = assert!(OPEN_COMMUNITIES_MAX * (2 + COMMUNITY_NAME_CHARS_MAX) + 512 <= GENESIS_BYTES_MAX);
 const _: () = assert!(PRESENCE_AGENTS_MAX * 48 <= BODY_BYTES_MAX);
 const _: () = assert!(COMMENT_CHARS_MAX * 4 + 256 <= BODY_BYTES_MAX);

@@ -2,14 +2,13 @@
 
 use crate::cbor::{self, CborError};
 use crate::ids::{NetworkId, sha256};
-use crate::limits::{SLOTS, WORK_BITS_MAX};
+use crate::limits::{OPEN_COMMUNITIES_MAX, SLOTS, WORK_BITS_MAX};
 use crate::scope::CommunityName;
 use crate::time::TimeMs;
 use serde::{Deserialize, Serialize};
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
-/// The longest genesis document in bytes: a thousand open communities fit.
-pub const GENESIS_BYTES_MAX: usize = 64 * 1024;
+pub use crate::limits::GENESIS_BYTES_MAX;
 
 /// The genesis document. Its canonical CBOR (an array in field order) is hashed into the [`NetworkId`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
@@ -21,7 +20,7 @@ pub struct NetworkGenesis {
     /// When it was made; tells apart two networks of one name.
     pub created_ms: TimeMs,
     /// The open communities, which exist from the start and belong to nobody.
-    #[serde(deserialize_with = "cbor::list")]
+    #[serde(deserialize_with = "cbor::list::<_, _, OPEN_COMMUNITIES_MAX>")]
     pub communities: Vec<CommunityName>,
     /// The numbers that all nodes share.
     pub params: NetworkParams,
@@ -75,6 +74,9 @@ pub enum GenesisError {
     /// Work beyond what a registering home could do.
     #[error("{0} bits of work; at most {WORK_BITS_MAX} are allowed")]
     Work(u8),
+    /// Too many communities.
+    #[error("{0} open communities, at most {OPEN_COMMUNITIES_MAX} are allowed")]
+    TooManyCommunities(usize),
     /// A community stands twice, or out of order.
     #[error("the open communities must be sorted, without doubles; {0} is not in its place")]
     Communities(CommunityName),
@@ -183,6 +185,9 @@ impl NetworkGenesis {
             [params.agent_work_bits, params.node_work_bits].into_iter().find(|bits| *bits > WORK_BITS_MAX)
         {
             return Err(GenesisError::Work(bits));
+        }
+        if self.communities.len() > OPEN_COMMUNITIES_MAX {
+            return Err(GenesisError::TooManyCommunities(self.communities.len()));
         }
         match self.communities.windows(2).find(|pair| pair[0] >= pair[1]) {
             Some(pair) => Err(GenesisError::Communities(pair[1].clone())),

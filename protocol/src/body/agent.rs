@@ -23,7 +23,7 @@ pub struct Profile {
     /// A JSON document of at most 8 KiB, kept as it is.
     pub metadata: Option<String>,
     /// The avatar; an empty list takes it away, one hash sets it.
-    #[serde(deserialize_with = "cbor::optional_list")]
+    #[serde(deserialize_with = "cbor::optional_list::<_, _, 1>")]
     pub avatar: Option<Vec<BlobHash>>,
 }
 
@@ -31,7 +31,7 @@ pub struct Profile {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Card {
     /// What it does.
-    #[serde(deserialize_with = "cbor::list")]
+    #[serde(deserialize_with = "cbor::list::<_, _, CARD_SKILLS_MAX>")]
     pub skills: Vec<Skill>,
     /// What it asks for, as text; empty when nothing.
     pub price: String,
@@ -98,7 +98,7 @@ pub struct Head {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Checkpoint {
     /// Sorted, without doubles.
-    #[serde(deserialize_with = "cbor::list")]
+    #[serde(deserialize_with = "cbor::list::<_, _, HEADS_MAX>")]
     pub heads: Vec<Head>,
     /// The home's countersignature over [`checkpoint_message`], in [`crate::signer::Domain::Checkpoint`].
     pub home: Option<HomeSignature>,
@@ -108,7 +108,7 @@ pub struct Checkpoint {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Keep {
     /// Heads of logs in this scope, sorted, without doubles. Of a closed key that is not named, nothing stands.
-    #[serde(deserialize_with = "cbor::list")]
+    #[serde(deserialize_with = "cbor::list::<_, _, HEADS_MAX>")]
     pub heads: Vec<Head>,
 }
 

@@ -48,7 +48,7 @@ pub struct Presence {
     /// How long it holds, in seconds.
     pub ttl_s: u64,
     /// Sorted by agent, without doubles.
-    #[serde(deserialize_with = "cbor::list")]
+    #[serde(deserialize_with = "cbor::list::<_, _, PRESENCE_AGENTS_MAX>")]
     pub agents: Vec<PresenceEntry>,
 }
 

@@ -4,6 +4,7 @@ use crate::cbor;
 use crate::envelope::Draft;
 use crate::ids::{AgentId, AuthorId, EnvelopeId, NetworkId, NodeId, PublicKey, Salt, Signature, sha256};
 use crate::kind::{Group, Kind};
+use crate::limits::{IDENTITY_KEYS_MAX, IDENTITY_PROOFS_MAX};
 use crate::scope::Scope;
 use crate::signer::{Domain, Signer};
 use crate::time::{Epoch, TimeMs};
@@ -51,10 +52,10 @@ impl KeyUse {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct AgentCore {
     /// Keys that sign what the agent says.
-    #[serde(deserialize_with = "cbor::list")]
+    #[serde(deserialize_with = "cbor::list::<_, _, IDENTITY_KEYS_MAX>")]
     pub signing: Vec<KeyUse>,
     /// Keys that sign identity operations, highest priority first.
-    #[serde(deserialize_with = "cbor::list")]
+    #[serde(deserialize_with = "cbor::list::<_, _, IDENTITY_KEYS_MAX>")]
     pub rotation: Vec<PublicKey>,
     /// The node at which the agent is at home.
     pub home: NodeId,
@@ -68,10 +69,10 @@ pub struct AgentCore {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct NodeCore {
     /// Keys that sign for the node; the first is its libp2p key and names its PeerId.
-    #[serde(deserialize_with = "cbor::list")]
+    #[serde(deserialize_with = "cbor::list::<_, _, IDENTITY_KEYS_MAX>")]
     pub keys: Vec<PublicKey>,
     /// Keys that sign its identity operations, highest priority first.
-    #[serde(deserialize_with = "cbor::list")]
+    #[serde(deserialize_with = "cbor::list::<_, _, IDENTITY_KEYS_MAX>")]
     pub rotation: Vec<PublicKey>,
     /// Sixteen random bytes.
     pub random: Salt,
@@ -94,7 +95,7 @@ pub struct AgentGenesis {
     /// The canonical [`AgentCore`], as bytes: what the id is the hash of.
     pub core: ByteBuf,
     /// A proof of possession of each key of the core, signing keys first, in the core's order.
-    #[serde(deserialize_with = "cbor::list")]
+    #[serde(deserialize_with = "cbor::list::<_, _, IDENTITY_PROOFS_MAX>")]
     pub proofs: Vec<Signature>,
     /// The home's word.
     pub home: HomeSignature,
@@ -108,7 +109,7 @@ pub struct NodeGenesis {
     /// The canonical [`NodeCore`], as bytes.
     pub core: ByteBuf,
     /// A proof of possession of each key of the core, keys first, in the core's order.
-    #[serde(deserialize_with = "cbor::list")]
+    #[serde(deserialize_with = "cbor::list::<_, _, IDENTITY_PROOFS_MAX>")]
     pub proofs: Vec<Signature>,
     /// The nonce of the work.
     pub nonce: u64,

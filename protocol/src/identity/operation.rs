@@ -7,7 +7,7 @@ use crate::cbor::{self, CborError};
 use crate::envelope::Draft;
 use crate::ids::{AuthorId, EnvelopeId, NetworkId, NodeId, PublicKey, Signature};
 use crate::kind::Kind;
-use crate::limits::BODY_BYTES_MAX;
+use crate::limits::{BODY_BYTES_MAX, IDENTITY_KEYS_MAX, IDENTITY_PROOFS_MAX};
 use crate::scope::Scope;
 use crate::signer::{Domain, Signer};
 use crate::time::{Epoch, TimeMs};
@@ -22,7 +22,7 @@ pub struct OperationBody {
     /// The canonical form of the change that the kind names.
     pub change: ByteBuf,
     /// Further rotation keys of the extended state that agree.
-    #[serde(deserialize_with = "cbor::list")]
+    #[serde(deserialize_with = "cbor::list::<_, _, IDENTITY_KEYS_MAX>")]
     pub cosigners: Vec<Cosignature>,
     /// The nonce of the work.
     pub nonce: u64,
@@ -41,13 +41,13 @@ pub struct Cosignature {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Rotate {
     /// The signing keys from now on.
-    #[serde(deserialize_with = "cbor::list")]
+    #[serde(deserialize_with = "cbor::list::<_, _, IDENTITY_KEYS_MAX>")]
     pub signing: Vec<KeyUse>,
     /// The rotation keys from now on, highest priority first.
-    #[serde(deserialize_with = "cbor::list")]
+    #[serde(deserialize_with = "cbor::list::<_, _, IDENTITY_KEYS_MAX>")]
     pub rotation: Vec<PublicKey>,
     /// A proof of possession of each key, signing keys first.
-    #[serde(deserialize_with = "cbor::list")]
+    #[serde(deserialize_with = "cbor::list::<_, _, IDENTITY_PROOFS_MAX>")]
     pub proofs: Vec<Signature>,
 }
 
@@ -55,7 +55,7 @@ pub struct Rotate {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Revoke {
     /// Signing or rotation keys of the extended state.
-    #[serde(deserialize_with = "cbor::list")]
+    #[serde(deserialize_with = "cbor::list::<_, _, IDENTITY_PROOFS_MAX>")]
     pub keys: Vec<PublicKey>,
 }
 
@@ -83,13 +83,13 @@ pub struct Resolve {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct NodeRotate {
     /// The keys from now on; the first names the PeerId.
-    #[serde(deserialize_with = "cbor::list")]
+    #[serde(deserialize_with = "cbor::list::<_, _, IDENTITY_KEYS_MAX>")]
     pub keys: Vec<PublicKey>,
     /// The rotation keys from now on.
-    #[serde(deserialize_with = "cbor::list")]
+    #[serde(deserialize_with = "cbor::list::<_, _, IDENTITY_KEYS_MAX>")]
     pub rotation: Vec<PublicKey>,
     /// A proof of possession of each key, keys first.
-    #[serde(deserialize_with = "cbor::list")]
+    #[serde(deserialize_with = "cbor::list::<_, _, IDENTITY_PROOFS_MAX>")]
     pub proofs: Vec<Signature>,
 }
 
