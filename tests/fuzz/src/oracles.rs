@@ -19,8 +19,11 @@ use tidepool_protocol::{
     Body, Bundle, Draft, Envelope, Kind, NetworkGenesis, SecretKey, Signer, TimeMs, VerifyError, verify,
 };
 
+/// A statement about bytes; panics when it does not hold.
+pub type Oracle = fn(&[u8]);
+
 /// Every oracle with its name, so that no caller forgets one.
-pub const ALL: &[(&str, fn(&[u8]))] = &[
+pub const ALL: &[(&str, Oracle)] = &[
     ("cbor", cbor),
     ("envelope", envelope),
     ("body", body),
