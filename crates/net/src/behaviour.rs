@@ -1,0 +1,144 @@
+//! The protocols that a node speaks, put together: one struct, one constructor, each part with its bounds.
+
+use crate::codec::{SYNC_PROTOCOL, SyncCodec};
+use crate::error::NetError;
+use crate::gate::Gate;
+use crate::gossip::{self, Gossip};
+use crate::settings::NetSettings;
+use libp2p::allow_block_list::{self, BlockedPeers};
+use libp2p::identity::Keypair;
+use libp2p::kad::store::{MemoryStore, MemoryStoreConfig};
+use libp2p::request_response::{self, ProtocolSupport};
+use libp2p::swarm::NetworkBehaviour;
+use libp2p::swarm::behaviour::toggle::Toggle;
+use libp2p::{StreamProtocol, connection_limits, identify, kad, mdns, memory_connection_limits, ping};
+use std::num::NonZeroUsize;
+use std::time::Duration;
+use tidepool_protocol::limits::SLOTS;
+use tidepool_protocol::{NetworkId, text};
+
+/// Connections to one peer: two, so that simultaneous dials do not kill each other.
+const CONNECTIONS_PER_PEER: u32 = 2;
+
+/// Handshakes under way at once, each way.
+const HANDSHAKES_MAX: u32 = 128;
+
+/// Sync streams on one connection at once, both directions: each may hold a frame of 1 MiB.
+const SYNC_STREAMS_MAX: usize = 32;
+
+/// A query of Kademlia that takes longer found nothing.
+const QUERY_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Peers that store one provider record, and providers that one peer stores for a shard.
+const REPLICATION: NonZeroUsize = NonZeroUsize::new(20).expect("20 is not 0");
+
+/// How long others keep our provider records, and how often they are renewed.
+const PROVIDER_TTL: Duration = Duration::from_secs(2 * 60 * 60);
+const PROVIDER_RENEWAL: Duration = Duration::from_secs(30 * 60);
+
+/// How often the routing table is refreshed: loopback meshes live for minutes, others for weeks.
+const REFRESH_LOOPBACK: Duration = Duration::from_secs(30);
+const REFRESH: Duration = Duration::from_secs(5 * 60);
+
+/// Between two pings on one connection.
+const PING_INTERVAL: Duration = Duration::from_secs(15);
+
+/// All protocols of a node.
+#[derive(NetworkBehaviour)]
+pub(crate) struct NodeBehaviour {
+    // Whoever is refused is refused before the rest hears of the connection.
+    pub(crate) gate: Gate,
+    pub(crate) blocked: allow_block_list::Behaviour<BlockedPeers>,
+    pub(crate) limits: connection_limits::Behaviour,
+    pub(crate) memory: Toggle<memory_connection_limits::Behaviour>,
+    pub(crate) identify: identify::Behaviour,
+    pub(crate) ping: ping::Behaviour,
+    pub(crate) kad: kad::Behaviour<MemoryStore>,
+    pub(crate) gossip: Gossip,
+    pub(crate) sync: request_response::Behaviour<SyncCodec>,
+    pub(crate) mdns: Toggle<mdns::tokio::Behaviour>,
+}
+
+/// What identify says of the network: peers that say otherwise are of another.
+pub(crate) fn network_version(network: NetworkId) -> String {
+    format!("/tidepool/{}/1", text::network(network))
+}
+
+/// Kademlia's protocol name: its own for each network, so that routing tables never mix.
+pub(crate) fn kad_protocol(network: NetworkId) -> StreamProtocol {
+    StreamProtocol::try_from_owned(format!("/tidepool/{}/kad/1", text::network(network)))
+        .expect("the name starts with a slash")
+}
+
+impl NodeBehaviour {
+    pub(crate) fn new(settings: &NetSettings, network: NetworkId, key: &Keypair) -> Result<Self, NetError> {
+        let local = key.public().to_peer_id();
+        let loopback = settings.loopback();
+        let mut blocked = allow_block_list::Behaviour::<BlockedPeers>::default();
+        for name in &settings.block {
+            blocked.block_peer(name.0);
+        }
+        let limits = connection_limits::ConnectionLimits::default()
+            .with_max_established(Some(settings.connections_max))
+            .with_max_established_per_peer(Some(CONNECTIONS_PER_PEER))
+            .with_max_pending_incoming(Some(HANDSHAKES_MAX))
+            .with_max_pending_outgoing(Some(HANDSHAKES_MAX));
+        let memory = (settings.memory_mib_max > 0)
+            .then(|| memory_connection_limits::Behaviour::with_max_bytes(settings.memory_mib_max << 20));
+        let identify = identify::Config::new(network_version(network), key.public())
+            .with_agent_version(concat!("tidepool/", env!("CARGO_PKG_VERSION")).to_owned())
+            .with_push_listen_addr_updates(true)
+            // Addresses are kept in the book, filtered and capped.
+            .with_cache_size(0);
+        let sync = request_response::Config::default()
+            .with_request_timeout(Duration::from_millis(settings.request_timeout_ms))
+            .with_max_concurrent_streams(SYNC_STREAMS_MAX);
+        let mdns = if settings.mdns && !loopback {
+            // A machine without multicast is no reason not to start.
+            mdns::tokio::Behaviour::new(mdns::Config::default(), local)
+                .inspect_err(|error| tracing::warn!(%error, "no mDNS"))
+                .ok()
+        } else {
+            None
+        };
+        Ok(Self {
+            gate: Gate::new(settings.allow.iter().map(|name| name.0).collect()),
+            blocked,
+            limits: connection_limits::Behaviour::new(limits),
+            memory: memory.into(),
+            identify: identify::Behaviour::new(identify),
+            ping: ping::Behaviour::new(ping::Config::new().with_interval(PING_INTERVAL)),
+            kad: kad(network, key, loopback, !settings.listen.is_empty()),
+            gossip: gossip::behaviour(&settings.gossip, network)?,
+            sync: request_response::Behaviour::new([(SYNC_PROTOCOL, ProtocolSupport::Full)], sync),
+            mdns: mdns.into(),
+        })
+    }
+}
+
+/// Kademlia with provider records of topics and nothing else. A node that listens is a server from the start: peers
+/// keep only addresses that they could dial, so one that nobody reaches enters no table.
+fn kad(network: NetworkId, key: &Keypair, loopback: bool, listens: bool) -> kad::Behaviour<MemoryStore> {
+    let local = key.public().to_peer_id();
+    let store = MemoryStoreConfig {
+        max_records: 0,
+        max_value_bytes: 0,
+        max_providers_per_key: REPLICATION.get(),
+        max_provided_keys: 2 * usize::from(SLOTS),
+    };
+    let mut config = kad::Config::new(kad_protocol(network));
+    config
+        .set_query_timeout(QUERY_TIMEOUT)
+        .set_replication_factor(REPLICATION)
+        .set_record_filtering(kad::StoreInserts::FilterBoth)
+        .set_kbucket_inserts(kad::BucketInserts::Manual)
+        .set_caching(kad::Caching::Disabled)
+        .set_publication_interval(None)
+        .set_replication_interval(None)
+        .set_provider_record_ttl(Some(PROVIDER_TTL))
+        .set_provider_publication_interval(Some(PROVIDER_RENEWAL))
+        .set_periodic_bootstrap_interval(Some(if loopback { REFRESH_LOOPBACK } else { REFRESH }));
+    let mut kad = kad::Behaviour::with_config(local, MemoryStore::with_config(local, store), config);
+    kad.set_mode(Some(if listens { kad::Mode::Server } else { kad::Mode::Client }));
+    kad
+}

@@ -1,0 +1,68 @@
+//! What the network shows of itself: a snapshot of plain values, renewed as things change.
+
+use multiaddr::Multiaddr;
+use serde::Serialize;
+use tidepool_kernel::Peer;
+
+/// The state of the network, at most a second old.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NetStatus {
+    /// This node's PeerId in base58.
+    pub peer_id: String,
+    /// Where it listens, each with `/p2p/…`.
+    pub listen: Vec<Multiaddr>,
+    /// Under which addresses others are told to reach it.
+    pub external: Vec<Multiaddr>,
+    /// Connected peers of this network, by PeerId.
+    pub peers: Vec<PeerStatus>,
+    /// Joined topics, by name.
+    pub topics: Vec<TopicStatus>,
+    /// Peers in Kademlia's routing table.
+    pub routing_peers: usize,
+    /// Peers whose addresses are kept, connected or not.
+    pub known_peers: usize,
+}
+
+/// One connected peer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PeerStatus {
+    /// Its PeerId in base58.
+    pub peer_id: String,
+    /// The same as the kernel knows it.
+    pub peer: Peer,
+    /// The addresses of its connections, one or two.
+    pub addresses: Vec<Multiaddr>,
+    /// Who opened the first of them.
+    pub direction: Direction,
+    /// Since when it is connected, in milliseconds of Unix time.
+    pub since_ms: u64,
+    /// Its program and version.
+    pub agent: String,
+    /// The protocols that it speaks.
+    pub protocols: Vec<String>,
+    /// The topics that it joined.
+    pub topics: Vec<String>,
+    /// The last ping's way there and back, in microseconds.
+    pub rtt_us: Option<u64>,
+}
+
+/// Who opened a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// The peer did.
+    Inbound,
+    /// This node did.
+    Outbound,
+}
+
+/// One joined topic.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TopicStatus {
+    /// Its name.
+    pub name: String,
+    /// Connected peers that joined it.
+    pub peers: usize,
+    /// Those of them in our mesh.
+    pub mesh: usize,
+}

@@ -1,0 +1,56 @@
+//! Transports under the protocols: TCP with Noise and Yamux, QUIC, names by DNS.
+
+use crate::behaviour::NodeBehaviour;
+use crate::error::NetError;
+use crate::settings::NetSettings;
+use libp2p::identity::{Keypair, ed25519};
+use libp2p::{Swarm, SwarmBuilder, noise, tcp, yamux};
+use std::time::Duration;
+use tidepool_protocol::{NetworkId, SecretKey};
+
+/// A connection that no protocol uses is kept this long: libp2p's ten seconds would drop every peer outside the mesh,
+/// and gossip with it.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(10 * 60);
+
+/// Streams on one connection at once: gossip takes two, Kademlia and sync some dozens at their bounds.
+const STREAMS_MAX: usize = 256;
+
+/// Events of one connection that wait for the swarm's task before that connection is held back.
+const CONNECTION_EVENTS_MAX: usize = 32;
+
+/// The libp2p form of a node's key.
+pub(crate) fn keypair(key: &SecretKey) -> Result<Keypair, NetError> {
+    let secret = ed25519::SecretKey::try_from_bytes(*key.seed()).map_err(|_| NetError::Key)?;
+    Ok(Keypair::from(ed25519::Keypair::from(secret)))
+}
+
+/// A swarm with all transports and protocols; it listens nowhere yet.
+pub(crate) fn build(
+    settings: &NetSettings,
+    network: NetworkId,
+    keypair: Keypair,
+) -> Result<Swarm<NodeBehaviour>, NetError> {
+    let failed = |error: &dyn std::fmt::Display| NetError::Transport(error.to_string());
+    let behaviour = NodeBehaviour::new(settings, network, &keypair)?;
+    let muxer = || {
+        let mut config = yamux::Config::default();
+        config.set_max_num_streams(STREAMS_MAX);
+        config
+    };
+    let swarm = SwarmBuilder::with_existing_identity(keypair)
+        .with_tokio()
+        .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, muxer)
+        .map_err(|error| failed(&error))?
+        .with_quic()
+        .with_dns()
+        .map_err(|error| failed(&error))?
+        .with_behaviour(move |_| behaviour)
+        .map_err(|error| failed(&error))?
+        .with_swarm_config(|config| {
+            config
+                .with_idle_connection_timeout(IDLE_TIMEOUT)
+                .with_per_connection_event_buffer_size(CONNECTION_EVENTS_MAX)
+        })
+        .build();
+    Ok(swarm)
+}
