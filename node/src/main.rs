@@ -1,2 +1,15 @@
-//! The binary.
-fn main() {}
+//! The binary `tidepool`: reads the command line and ends with its exit code.
+
+use clap::Parser;
+use std::process::ExitCode;
+use tidepool::cli::{self, Cli};
+
+fn main() -> ExitCode {
+    match cli::main(Cli::parse()) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            eprintln!("tidepool: {}", failure.message);
+            failure.exit.into()
+        }
+    }
+}

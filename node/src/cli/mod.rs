@@ -1,0 +1,132 @@
+//! The command line: what can be typed, and which file carries it out. Holds no rules.
+
+mod ask;
+mod completions;
+mod config;
+mod init;
+mod output;
+mod peers;
+mod run;
+mod status;
+
+use crate::exit::Exit;
+use clap::{Args, Parser, Subcommand};
+use multiaddr::Multiaddr;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+pub use output::Failure;
+
+/// A node of Tidepool, a federated peer-to-peer network for AI agents.
+#[derive(Debug, Parser)]
+#[command(name = "tidepool", version, about, after_help = EXIT_CODES, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done, 1 failed, 2 wrong command line, 3 configuration, 4 data directory, 5 data directory locked,
+6 address in use, 7 node not reachable, 8 a check came out false, 9 the store failed while running.
+
+Configuration comes from, first to last: flags, TIDEPOOL_* variables, the file (tidepool.toml in the data
+directory, or --config), defaults. `tidepool config show` prints what holds and where it comes from.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a data directory: keys, identity, a commented configuration file.
+    Init(Place),
+    /// Run a node until it is stopped.
+    Run(Run),
+    /// Show what a running node holds and how it is.
+    Status(Ask),
+    /// Show the peers of a running node.
+    Peers(Ask),
+    /// Print or check the configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print the completions of a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Where a node keeps what it holds, and which network it is of.
+#[derive(Clone, Debug, Args)]
+pub struct Place {
+    /// The data directory; made when it is not there [default: ./pool].
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// The configuration file, in place of tidepool.toml in the data directory.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The network's genesis document (JSON); the built-in development network without it.
+    #[arg(long, value_name = "FILE")]
+    pub network: Option<PathBuf>,
+    /// Machine-readable output.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How a node runs.
+#[derive(Clone, Debug, Args)]
+pub struct Run {
+    /// Where it keeps what it holds.
+    #[command(flatten)]
+    pub place: Place,
+    /// Listen here for peers; can be repeated; port 0 takes a free one.
+    #[arg(long, value_name = "MULTIADDR")]
+    pub listen: Vec<Multiaddr>,
+    /// Know this peer from the start (an address with /p2p/…); can be repeated.
+    #[arg(long, value_name = "MULTIADDR")]
+    pub seed: Vec<Multiaddr>,
+    /// Serve the HTTP API here; port 0 takes a free one.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub api: Option<SocketAddr>,
+    /// Log as `text` or `json`.
+    #[arg(long, value_name = "FORMAT")]
+    pub log_format: Option<crate::config::LogFormat>,
+    /// What to log: a level, or directives like `info,tidepool_net=debug`.
+    #[arg(long, value_name = "FILTER")]
+    pub log: Option<String>,
+}
+
+/// Which running node to ask.
+#[derive(Clone, Debug, Args)]
+pub struct Ask {
+    /// The data directory of the node, where its ready.json stands [default: ./pool].
+    #[arg(long, value_name = "DIR", conflicts_with = "api")]
+    pub data_dir: Option<PathBuf>,
+    /// The base URL of the node's API, in place of a data directory.
+    #[arg(long, value_name = "URL")]
+    pub api: Option<String>,
+    /// Machine-readable output.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Print the configuration that holds, and where each value comes from.
+    Show(Run),
+    /// Say whether the configuration can be used; exit code 3 when not.
+    Check(Run),
+}
+
+/// Carries out the command line.
+///
+/// # Errors
+/// What failed, with what to do about it and the exit code.
+pub fn main(cli: Cli) -> Result<Exit, Failure> {
+    match cli.command {
+        Command::Init(place) => init::init(&place),
+        Command::Run(run) => run::run(&run),
+        Command::Status(ask) => status::status(&ask),
+        Command::Peers(ask) => peers::peers(&ask),
+        Command::Config(ConfigCommand::Show(run)) => config::show(&run),
+        Command::Config(ConfigCommand::Check(run)) => config::check(&run),
+        Command::Completions { shell } => completions::print(shell),
+    }
+}

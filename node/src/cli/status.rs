@@ -1,0 +1,47 @@
+//! `tidepool status`: what a running node holds and how it is.
+
+use super::{Ask, Failure, ask, output};
+use crate::exit::Exit;
+use serde_json::Value;
+
+pub(super) fn status(wanted: &Ask) -> Result<Exit, Failure> {
+    let base = ask::base_url(wanted)?;
+    let node = ask::get(&base, "/api/v1/node")?;
+    if wanted.json {
+        output::print_json(&node)?;
+    } else {
+        output::print(&shown(&base, &node))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// A value as people read it: texts without quotes, lists by their length.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.len().to_string(),
+        Value::Object(fields) => {
+            fields.iter().map(|(name, value)| format!("{name} {}", plain(value))).collect::<Vec<_>>().join(", ")
+        }
+        Value::Null => "-".to_owned(),
+        Value::Bool(_) | Value::Number(_) => value.to_string(),
+    }
+}
+
+fn shown(base: &str, node: &Value) -> String {
+    let mut rows = vec![vec!["api".to_owned(), base.to_owned()]];
+    let mut shards = vec![["shard", "envelopes", "digest"].map(str::to_owned).to_vec()];
+    for (name, value) in node.as_object().into_iter().flatten() {
+        match (name.as_str(), value) {
+            ("success", _) => {}
+            ("shards", Value::Array(entries)) => shards.extend(entries.iter().map(|entry| {
+                ["shard", "count", "digest"].map(|field| plain(entry.get(field).unwrap_or(&Value::Null))).to_vec()
+            })),
+            ("listen", Value::Array(entries)) => {
+                rows.extend(entries.iter().map(|entry| vec!["listen".to_owned(), plain(entry)]));
+            }
+            _ => rows.push(vec![name.clone(), plain(value)]),
+        }
+    }
+    format!("{}\n{}", output::table(&rows), output::table(&shards))
+}

@@ -1,0 +1,77 @@
+//! What an operator can get wrong, and what the node says: each with its exit code and a sentence that helps.
+
+use super::support::{Node, run};
+use std::process::Output;
+
+fn refused(output: &Output, code: i32, words: &[&str]) {
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{message}");
+    for word in words {
+        assert!(message.contains(word), "{word:?} is not in: {message}");
+    }
+}
+
+#[test]
+fn an_unknown_flag_is_named() {
+    refused(&run(&["run", "--lisen", "/ip4/127.0.0.1/tcp/0"]), 2, &["--lisen", "--listen"]);
+}
+
+#[test]
+fn an_address_that_is_none_is_named() {
+    refused(&run(&["run", "--listen", "127.0.0.1:4001"]), 2, &["127.0.0.1:4001", "--listen"]);
+    refused(&run(&["run", "--api", "localhost"]), 2, &["localhost", "--api"]);
+}
+
+#[test]
+fn a_configuration_file_that_is_not_there_is_named() {
+    refused(&run(&["config", "check", "--config", "no-such.toml"]), 3, &["no-such.toml"]);
+}
+
+#[test]
+fn an_unknown_key_in_the_configuration_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("tidepool.toml");
+    std::fs::write(&file, "[api]\nlistn = \"127.0.0.1:0\"\n").unwrap();
+    refused(&run(&["config", "check", "--config", file.to_str().unwrap()]), 3, &["listn"]);
+}
+
+#[test]
+fn a_network_file_out_of_range_is_refused_with_the_range() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("network.json");
+    let text = r#"{"version":1,"name":"x","created_ms":1,"communities":["general"],"agent_work_bits":0,
+        "node_work_bits":0,"log_burst":1,"log_per_hour":1,"shards":3,"generation":0}"#;
+    std::fs::write(&file, text).unwrap();
+    let pool = directory.path().join("pool");
+    let arguments = ["run", "--network", file.to_str().unwrap(), "--data-dir", pool.to_str().unwrap()];
+    refused(&run(&arguments), 3, &["3 shards", "power of two"]);
+}
+
+#[test]
+fn a_locked_directory_and_a_port_in_use_are_told_apart() {
+    let directory = tempfile::tempdir().unwrap();
+    let node = Node::start(&directory.path().join("1"), &[]);
+    let pool = node.pool();
+    refused(&run(&["run", "--data-dir", pool.to_str().unwrap()]), 5, &["locked", "--data-dir"]);
+    let api = node.api().trim_start_matches("http://");
+    let other = directory.path().join("other");
+    let arguments =
+        ["run", "--data-dir", other.to_str().unwrap(), "--api", api, "--listen", "/ip4/127.0.0.1/tcp/0"];
+    refused(&run(&arguments), 6, &[api, "--api"]);
+}
+
+#[test]
+fn a_directory_of_another_network_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let pool = directory.path().join("pool");
+    std::fs::create_dir(&pool).unwrap();
+    let label = r#"{"layout":1,"network":"0000000000000000","network_name":"elsewhere"}"#;
+    std::fs::write(pool.join("tidepool.json"), label).unwrap();
+    refused(&run(&["run", "--data-dir", pool.to_str().unwrap()]), 4, &["elsewhere", "--network"]);
+}
+
+#[test]
+fn a_node_that_does_not_run_is_called_unreachable() {
+    refused(&run(&["status", "--data-dir", "no-such-pool"]), 7, &["no-such-pool", "tidepool run"]);
+    refused(&run(&["peers", "--api", "http://127.0.0.1:1"]), 7, &["127.0.0.1:1"]);
+}
