@@ -1,0 +1,283 @@
+//! `mesh up`: starts the nodes, joins them through one seed, peoples them, shows what happens, stops cleanly.
+
+use crate::agent::{Agent, Done, Rates};
+use crate::arrivals::{Arrivals, NODES_MAX};
+use crate::client::{CallError, Client};
+use crate::launch::{Launch, LaunchError, NodeSpec, RunningNode};
+use crate::live::{Live, Now};
+use crate::random::Random;
+use crate::report::Report;
+use serde_json::Value;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// After the last deed, nodes have this long to become equal.
+const SETTLE_MAX: Duration = Duration::from_secs(60);
+
+/// Registrations under way at once: more would only wait for the nodes' work queues.
+const REGISTRATIONS: usize = 16;
+
+/// What a mesh is to be.
+#[derive(Clone, Debug)]
+pub struct MeshSettings {
+    /// How many nodes, 1 to 128.
+    pub nodes: usize,
+    /// How many agents, spread evenly over the nodes.
+    pub agents: usize,
+    /// How long agents act; until `stop` without it.
+    pub duration: Option<Duration>,
+    /// Where the nodes' data directories are made.
+    pub directory: PathBuf,
+    /// The seed of the agents' choices.
+    pub seed: u64,
+    /// Whether nothing but the report is to be shown.
+    pub quiet: bool,
+}
+
+/// Why a mesh did not come up.
+#[derive(Debug, thiserror::Error)]
+pub enum MeshError {
+    /// Too many or too few nodes.
+    #[error("{0} nodes; 1 to {NODES_MAX} are allowed in one process")]
+    Nodes(usize),
+    /// A node did not start.
+    #[error(transparent)]
+    Launch(#[from] LaunchError),
+    /// A node that runs does not answer as it should.
+    #[error("a node of the mesh does not answer: {0}")]
+    Call(String),
+}
+
+impl From<CallError> for MeshError {
+    fn from(error: CallError) -> Self {
+        Self::Call(error.to_string())
+    }
+}
+
+/// Brings a mesh up and runs it until its time is over or `stop` turns true; every node is stopped when this returns.
+///
+/// # Errors
+/// When a node does not start, or does not answer while agents register.
+pub async fn up(
+    settings: &MeshSettings,
+    launcher: &dyn Launch,
+    mut stop: watch::Receiver<bool>,
+) -> Result<Report, MeshError> {
+    if !(1..=NODES_MAX).contains(&settings.nodes) {
+        return Err(MeshError::Nodes(settings.nodes));
+    }
+    let mut nodes: Vec<Box<dyn RunningNode>> = Vec::with_capacity(settings.nodes);
+    let result = async {
+        start(settings, launcher, &mut nodes).await?;
+        let mesh = Mesh::new(settings, &nodes);
+        mesh.run(settings, &mut stop).await
+    }
+    .await;
+    futures::future::join_all(nodes.into_iter().map(RunningNode::stop)).await;
+    result
+}
+
+async fn start(
+    settings: &MeshSettings,
+    launcher: &dyn Launch,
+    nodes: &mut Vec<Box<dyn RunningNode>>,
+) -> Result<(), MeshError> {
+    let mut seeds = Vec::new();
+    for number in 0..settings.nodes {
+        let directory = settings.directory.join(format!("node-{number}"));
+        let node = launcher.launch(NodeSpec { number, directory, seeds: seeds.clone() }).await?;
+        if !settings.quiet {
+            println!("node {number:>3}  {}  {}", node.api(), node.peer_id());
+        }
+        if number == 0 {
+            seeds = node.listen();
+        }
+        nodes.push(node);
+    }
+    Ok(())
+}
+
+/// A mesh that runs.
+struct Mesh {
+    apis: Vec<String>,
+    http: reqwest::Client,
+    arrivals: Arc<Arrivals>,
+    done: Arc<Done>,
+}
+
+/// What all nodes say of themselves at one moment.
+struct Census {
+    envelopes: Vec<u64>,
+    digests_equal: bool,
+}
+
+impl Mesh {
+    fn new(settings: &MeshSettings, nodes: &[Box<dyn RunningNode>]) -> Self {
+        Self {
+            apis: nodes.iter().map(|node| node.api()).collect(),
+            http: reqwest::Client::new(),
+            arrivals: Arc::new(Arrivals::new(settings.nodes)),
+            done: Arc::new(Done::default()),
+        }
+    }
+
+    async fn run(&self, settings: &MeshSettings, stop: &mut watch::Receiver<bool>) -> Result<Report, MeshError> {
+        let mut background = JoinSet::new();
+        for (node, api) in self.apis.iter().enumerate() {
+            let (arrivals, http, api) = (Arc::clone(&self.arrivals), self.http.clone(), api.clone());
+            background.spawn(async move { arrivals.follow(node, http, api).await });
+        }
+        let agents = tokio::select! {
+            agents = self.register(settings) => agents?,
+            _ = stop.wait_for(|stopped| *stopped) => Vec::new(),
+        };
+        let (stop_agents, agents_stop) = watch::channel(false);
+        let mut acting = JoinSet::new();
+        for agent in agents {
+            acting.spawn(agent.run(agents_stop.clone()));
+        }
+        let began = Instant::now();
+        let mut live = Live::new(settings.quiet);
+        self.watch(settings, stop, &mut live).await;
+        stop_agents.send_replace(true);
+        while acting.join_next().await.is_some() {}
+        let seconds = began.elapsed().as_secs_f64();
+        let (census, settled) = self.settle(settings, stop, &mut live).await?;
+        live.finish();
+        // The streams show an envelope a moment after the digests count it; they have the time that a reader would give.
+        let owed = Instant::now() + Duration::from_secs(5);
+        while census.digests_equal && self.arrivals.counted().ratio < 1.0 && Instant::now() < owed {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        background.abort_all();
+        Ok(self.report(settings, seconds, &census, settled))
+    }
+
+    async fn register(&self, settings: &MeshSettings) -> Result<Vec<Agent>, MeshError> {
+        use futures::{StreamExt, TryStreamExt};
+        let mut random = Random::from_seed(settings.seed);
+        let rates = Rates { posts: 0.12, comments: 0.2, votes: 0.25, follows: 0.01 };
+        let agents: Vec<_> = (0..settings.agents).map(|number| (number, random.next())).collect();
+        futures::stream::iter(agents)
+            .map(|(number, seed)| async move {
+                let name = format!("lab-{}-{number}", settings.seed);
+                let api = self.apis[number % self.apis.len()].clone();
+                let client = Client::new(self.http.clone(), api).register(&name).await?;
+                Ok::<_, MeshError>(Agent {
+                    name,
+                    client,
+                    random: Random::from_seed(seed),
+                    rates,
+                    done: Arc::clone(&self.done),
+                })
+            })
+            .buffer_unordered(REGISTRATIONS)
+            .try_collect()
+            .await
+    }
+
+    /// Shows the live line until the time is over or the mesh is to stop.
+    async fn watch(&self, settings: &MeshSettings, stop: &mut watch::Receiver<bool>, live: &mut Live) {
+        let deadline = settings.duration.map(|duration| tokio::time::Instant::now() + duration);
+        let mut every_second = tokio::time::interval(Duration::from_secs(1));
+        let mut before = 0;
+        loop {
+            tokio::select! {
+                _ = every_second.tick() => {}
+                () = at(deadline) => return,
+                _ = stop.wait_for(|stopped| *stopped) => return,
+            }
+            let counted = self.arrivals.counted();
+            let digests_equal = self.census().await.is_ok_and(|census| census.digests_equal);
+            #[allow(clippy::cast_precision_loss, reason = "a rate for people")]
+            let per_second = counted.envelopes.saturating_sub(before) as f64;
+            before = counted.envelopes;
+            live.show(&Now { nodes: settings.nodes, agents: settings.agents, counted, per_second, digests_equal });
+        }
+    }
+
+    /// Waits until all nodes are equal, at most [`SETTLE_MAX`].
+    async fn settle(
+        &self,
+        settings: &MeshSettings,
+        stop: &mut watch::Receiver<bool>,
+        live: &mut Live,
+    ) -> Result<(Census, Option<f64>), MeshError> {
+        let began = Instant::now();
+        // A mesh without an end that is stopped by hand is not made to wait.
+        let patience = if settings.duration.is_none() && *stop.borrow() { Duration::ZERO } else { SETTLE_MAX };
+        loop {
+            let census = self.census().await?;
+            if census.digests_equal {
+                return Ok((census, Some(began.elapsed().as_secs_f64())));
+            }
+            if began.elapsed() >= patience {
+                return Ok((census, None));
+            }
+            live.show(&Now {
+                nodes: settings.nodes,
+                agents: settings.agents,
+                counted: self.arrivals.counted(),
+                per_second: 0.0,
+                digests_equal: false,
+            });
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    async fn census(&self) -> Result<Census, MeshError> {
+        let asked = self.apis.iter().map(|api| {
+            let client = Client::new(self.http.clone(), api.clone());
+            async move { client.node().await }
+        });
+        let answers = futures::future::try_join_all(asked).await?;
+        let shards: Vec<&Value> = answers.iter().map(|answer| &answer["shards"]).collect();
+        let count = |shards: &&Value| {
+            shards.as_array().into_iter().flatten().filter_map(|shard| shard["count"].as_u64()).sum::<u64>()
+        };
+        let digests_equal = shards.iter().all(|other| !other.is_null() && *other == shards[0]);
+        Ok(Census { envelopes: shards.iter().map(count).collect(), digests_equal })
+    }
+
+    #[allow(clippy::cast_precision_loss, reason = "rates for people")]
+    fn report(&self, settings: &MeshSettings, seconds: f64, census: &Census, settled: Option<f64>) -> Report {
+        let counted = self.arrivals.counted();
+        let (done, load) = (&self.done, |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed));
+        let (posts, votes) = (load(&done.posts), load(&done.votes));
+        // Held over owed, of what the nodes themselves count; the streams' ratio must agree with it.
+        let most = census.envelopes.iter().max().copied().unwrap_or(0);
+        let held: u64 = census.envelopes.iter().sum();
+        let by_count = if most == 0 { 1.0 } else { held as f64 / (most * census.envelopes.len() as u64) as f64 };
+        Report {
+            nodes: settings.nodes,
+            agents: settings.agents,
+            seed: settings.seed,
+            seconds,
+            posts,
+            comments: load(&done.comments),
+            votes,
+            follows: load(&done.follows),
+            failed: load(&done.failed),
+            last_failure: done.last_failure.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone(),
+            posts_per_second: posts as f64 / seconds,
+            votes_per_second: votes as f64 / seconds,
+            envelopes: census.envelopes.clone(),
+            delivery_ratio: by_count.min(counted.ratio),
+            p50_ms: counted.p50_ms,
+            p99_ms: counted.p99_ms,
+            digests_equal: census.digests_equal,
+            settled_after_s: settled,
+        }
+    }
+}
+
+async fn at(deadline: Option<tokio::time::Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
