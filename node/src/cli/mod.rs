@@ -4,6 +4,7 @@ mod ask;
 mod completions;
 mod config;
 mod init;
+mod mesh;
 mod output;
 mod peers;
 mod run;
@@ -43,6 +44,9 @@ enum Command {
     Status(Ask),
     /// Show the peers of a running node.
     Peers(Ask),
+    /// A network of nodes in this process.
+    #[command(subcommand)]
+    Mesh(mesh::MeshCommand),
     /// Print or check the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -125,6 +129,7 @@ pub fn main(cli: Cli) -> Result<Exit, Failure> {
         Command::Run(run) => run::run(&run),
         Command::Status(ask) => status::status(&ask),
         Command::Peers(ask) => peers::peers(&ask),
+        Command::Mesh(command) => mesh::mesh(&command),
         Command::Config(ConfigCommand::Show(run)) => config::show(&run),
         Command::Config(ConfigCommand::Check(run)) => config::check(&run),
         Command::Completions { shell } => completions::print(shell),

@@ -1,0 +1,43 @@
+//! `tidepool init`: a data directory with keys and a commented configuration, before the first run.
+
+use super::{Failure, Place, Run, output};
+use crate::config::{self, CONFIG_FILE};
+use crate::datadir::DataDir;
+use crate::exit::Exit;
+use crate::runtime::{self, StartError};
+
+/// The configuration that a new directory gets: everything is a default, so every line is a comment.
+const TEMPLATE: &str = include_str!("tidepool.toml");
+
+pub(super) fn init(place: &Place) -> Result<Exit, Failure> {
+    let run = Run { place: place.clone(), listen: vec![], seed: vec![], api: None, log_format: None, log: None };
+    let config = config::load(&run)?;
+    let genesis = config::network(&config)?;
+    let directory =
+        DataDir::open(&config.data_dir, genesis.id(), &genesis.name).map_err(|error| Failure::from(StartError::from(error)))?;
+    let keys = runtime::node_keys(directory.path())?;
+    let file = directory.path().join(CONFIG_FILE);
+    let written = if file.exists() { false } else { std::fs::write(&file, TEMPLATE).is_ok() };
+    let node_id = keys.node_id().to_string();
+    if place.json {
+        output::print_json(&serde_json::json!({
+            "data_dir": directory.path(),
+            "node_id": node_id,
+            "network": genesis.id().to_string(),
+            "config": file,
+            "config_written": written,
+        }))?;
+    } else {
+        let kept = if written { "written" } else { "kept as it was" };
+        output::print(&format!(
+            "data directory  {}\nnode id         {node_id}\nnetwork         {} ({})\nconfiguration   {} ({kept})\n\nBack up {} and keep it secret: it is the node, and it opens the keys of its agents.\nStart the node with: tidepool run --data-dir {}\n",
+            directory.path().display(),
+            genesis.name,
+            genesis.id(),
+            file.display(),
+            directory.path().join(runtime::KEY_FILE).display(),
+            directory.path().display(),
+        ))?;
+    }
+    Ok(Exit::Done)
+}

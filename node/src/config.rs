@@ -1,0 +1,221 @@
+//! Configuration in layers: flags over `TIDEPOOL_*` variables over the file over defaults. What must agree across a
+//! network stands in its genesis document, not here.
+
+use crate::cli::Run;
+use clap::ValueEnum;
+use figment::Figment;
+use figment::providers::{Env, Format, Serialized, Toml};
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use tidepool_api::ApiSettings;
+use tidepool_home::HomeConfig;
+use tidepool_net::NetSettings;
+use tidepool_protocol::NetworkGenesis;
+
+/// Where a node keeps what it holds when nothing says otherwise.
+pub const DEFAULT_DATA_DIR: &str = "./pool";
+
+/// The name of the configuration file in the data directory.
+pub const CONFIG_FILE: &str = "tidepool.toml";
+
+/// Everything that an operator can set.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The data directory.
+    pub data_dir: PathBuf,
+    /// The network's genesis document (JSON); the development network without it.
+    pub network: Option<PathBuf>,
+    /// Where the HTTP API is served.
+    pub api_listen: SocketAddr,
+    /// The HTTP API.
+    pub api: ApiSettings,
+    /// The network between nodes.
+    pub net: NetSettings,
+    /// What the home does for its agents.
+    pub home: HomeConfig,
+    /// The store.
+    pub store: StoreConfig,
+    /// Anti-entropy and threads.
+    pub node: NodeConfig,
+    /// Logs.
+    pub log: LogConfig,
+}
+
+/// What an operator sets of the store.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StoreConfig {
+    /// The engine's cache in MiB.
+    pub cache_mib: u64,
+    /// Free space at which the node stops writing, in MiB.
+    pub reserve_mib: u64,
+}
+
+/// What an operator sets of the kernel and its threads.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NodeConfig {
+    /// Digests are compared with a peer or two this often, in seconds.
+    pub anti_entropy_s: u64,
+    /// Verifying threads; 0 for one less than the machine's cores, at least one.
+    pub verify_threads: usize,
+}
+
+/// What an operator sets of the logs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogConfig {
+    /// Text for people, JSON for machines.
+    pub format: LogFormat,
+    /// A level, or directives like `info,tidepool_net=debug`.
+    pub filter: String,
+}
+
+/// The form of the logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::from(DEFAULT_DATA_DIR),
+            network: None,
+            api_listen: SocketAddr::from(([127, 0, 0, 1], 4480)),
+            api: ApiSettings::default(),
+            net: NetSettings::default(),
+            home: HomeConfig::default(),
+            store: StoreConfig::default(),
+            node: NodeConfig::default(),
+            log: LogConfig::default(),
+        }
+    }
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self { cache_mib: 96, reserve_mib: 256 }
+    }
+}
+
+impl Default for NodeConfig {
+    fn default() -> Self {
+        Self { anti_entropy_s: 30, verify_threads: 0 }
+    }
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, filter: "info".to_owned() }
+    }
+}
+
+/// Why a configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A file that was named is not there or not readable.
+    #[error("configuration file {path}: {source}; check the path given with --config")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A value is of the wrong type, out of its range, or unknown.
+    #[error("configuration: {0}; `tidepool config show` prints every key with its default")]
+    Value(Box<figment::Error>),
+    /// The network file is not readable.
+    #[error("network file {path}: {source}; check the path given with --network")]
+    NetworkFile {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The network file makes no network.
+    #[error("network file {path}: {source}")]
+    Network {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong.
+        source: tidepool_protocol::network::NetworkFileError,
+    },
+}
+
+/// The layers, before they are read as a [`Config`]: they still know where each value came from.
+///
+/// # Errors
+/// When a file that was named cannot be read.
+pub fn layers(run: &Run) -> Result<Figment, ConfigError> {
+    let data_dir = run.place.data_dir.clone();
+    let mut figment = Figment::from(Serialized::defaults(Config::default()));
+    let environment = || Env::prefixed("TIDEPOOL_").ignore(&["PYTHON", "KILLS"]).split("__");
+    let beside = data_dir
+        .clone()
+        .or_else(|| environment().iter().find(|(key, _)| key == "data_dir").map(|(_, value)| PathBuf::from(value)))
+        .unwrap_or_else(|| PathBuf::from(DEFAULT_DATA_DIR))
+        .join(CONFIG_FILE);
+    match &run.place.config {
+        Some(path) => {
+            std::fs::File::open(path).map_err(|source| ConfigError::File { path: path.clone(), source })?;
+            figment = figment.merge(Toml::file_exact(path));
+        }
+        None if beside.exists() => figment = figment.merge(Toml::file_exact(beside)),
+        None => {}
+    }
+    figment = figment.merge(environment());
+    let flag = |figment: Figment, key: &str, value: Option<figment::value::Value>| match value {
+        Some(value) => figment.merge(Serialized::global(key, value)),
+        None => figment,
+    };
+    let text = |value: &dyn ToString| Some(figment::value::Value::from(value.to_string()));
+    let texts = |values: &[multiaddr::Multiaddr]| {
+        let list: Vec<_> = values.iter().map(ToString::to_string).collect();
+        (!list.is_empty()).then(|| figment::value::Value::from(list))
+    };
+    let path = |path: &Option<PathBuf>| path.as_ref().and_then(|path| text(&path.display()));
+    figment = flag(figment, "data_dir", path(&data_dir));
+    figment = flag(figment, "network", path(&run.place.network));
+    figment = flag(figment, "api_listen", run.api.as_ref().and_then(|api| text(api)));
+    figment = flag(figment, "net.listen", texts(&run.listen));
+    figment = flag(figment, "net.seeds", texts(&run.seed));
+    figment = flag(figment, "log.filter", run.log.as_ref().and_then(|filter| text(filter)));
+    let format = run.log_format.map(|format| match format {
+        LogFormat::Text => "text",
+        LogFormat::Json => "json",
+    });
+    figment = flag(figment, "log.format", format.and_then(|format| text(&format)));
+    Ok(figment)
+}
+
+/// The configuration that holds for `run`.
+///
+/// # Errors
+/// When a file cannot be read or a value cannot be used.
+pub fn load(run: &Run) -> Result<Config, ConfigError> {
+    layers(run)?.extract().map_err(|error| ConfigError::Value(Box::new(error)))
+}
+
+/// The network that the configuration names.
+///
+/// # Errors
+/// When its file cannot be read or makes no network.
+pub fn network(config: &Config) -> Result<NetworkGenesis, ConfigError> {
+    match &config.network {
+        None => Ok(NetworkGenesis::development()),
+        Some(path) => read_network(path),
+    }
+}
+
+fn read_network(path: &Path) -> Result<NetworkGenesis, ConfigError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| ConfigError::NetworkFile { path: path.to_owned(), source })?;
+    NetworkGenesis::from_json(&text).map_err(|source| ConfigError::Network { path: path.to_owned(), source })
+}
