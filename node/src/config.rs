@@ -51,6 +51,8 @@ pub struct StoreConfig {
     pub cache_mib: u64,
     /// Free space at which the node stops writing, in MiB.
     pub reserve_mib: u64,
+    /// Start although acknowledged envelopes are missing at the end of the log; peers bring back what they have.
+    pub accept_lost_tail: bool,
 }
 
 /// What an operator sets of the kernel and its threads.
@@ -101,7 +103,7 @@ impl Default for Config {
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self { cache_mib: 96, reserve_mib: 256 }
+        Self { cache_mib: 64, reserve_mib: 256, accept_lost_tail: false }
     }
 }
 

@@ -6,7 +6,7 @@ use super::lanes::Waiting;
 use super::replies::Replies;
 use super::timers::Timers;
 use super::verifier::Verifier;
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, Sender};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tidepool_kernel::{Custody, Effect, Input, Node, Outbox, Store, StoreError};
@@ -22,6 +22,7 @@ const DRAIN_MAX: Duration = Duration::from_secs(10);
 pub(crate) struct Driver<S: Store, C: Custody> {
     pub(crate) node: Node<S, C>,
     pub(crate) waiting: Waiting,
+    pub(crate) results: Sender<Input>,
     pub(crate) failed: Receiver<StoreError>,
     pub(crate) verifier: Verifier,
     pub(crate) flusher: Flusher,
@@ -38,6 +39,8 @@ pub enum Ended {
     Stopped,
     /// The store failed: what was acknowledged is on disk, nothing more was taken.
     StoreFailed(StoreError),
+    /// The thread panicked: a defect.
+    Panicked,
 }
 
 /// What one effect means for the loop.
@@ -71,7 +74,7 @@ impl<S: Store, C: Custody> Driver<S, C> {
                     None => {
                         self.node.step(Input::TurnEnded, now, &mut outbox);
                         if outbox.0.is_empty() {
-                            self.counters.send_replace(self.node.counters().clone());
+                            self.counters.send_replace(self.node.counters());
                             self.waiting.wait(next_wake(&timers, now, stopping));
                         }
                         continue;
@@ -111,7 +114,12 @@ impl<S: Store, C: Custody> Driver<S, C> {
             | Effect::Join(_)
             | Effect::Leave(_)
             | Effect::Connect(_)
-            | Effect::Block(_) => self.net.effect(effect),
+            | Effect::Block(_) => {
+                // What the network could not take is an answer like any other.
+                if let Some(answer) = self.net.effect(effect) {
+                    let _ = self.results.send(answer);
+                }
+            }
         }
         After::Continue
     }

@@ -81,6 +81,15 @@ impl Lanes {
         })
     }
 
+    /// The lanes that the network fills.
+    pub(crate) fn for_network(&self) -> tidepool_net::InputLanes {
+        tidepool_net::InputLanes {
+            replies: self.results.clone(),
+            requests: self.requests.clone(),
+            frames: self.frames.clone(),
+        }
+    }
+
     /// The lane of results, for the threads that make them.
     pub(crate) fn results(&self) -> Sender<Input> {
         self.results.clone()

@@ -1,0 +1,279 @@
+//! Puts one node together and takes it apart again.
+
+use super::driver::{Driver, Ended};
+use super::error::StartError;
+use super::flusher::Flusher;
+use super::kernel_port::KernelLink;
+use super::lanes::{Lanes, lanes};
+use super::metrics::Meters;
+use super::network_port::NetworkLink;
+use super::replies::Replies;
+use super::verifier::Verifier;
+use super::clock;
+use crate::config::{Config, StoreConfig};
+use crate::datadir::{DataDir, Ready, write_whole};
+use std::path::Path;
+use std::sync::Arc;
+use tidepool_home::{CustodyKeys, Home, LocalPolicy, NodeKeys, Parts, ShowAll, SystemClock, SystemRandom};
+use tidepool_kernel::{Input, Node, NodeSettings, Store};
+use tidepool_net::{KnownPeer, Net, NetHandle, NetStart};
+use tidepool_protocol::{NetworkGenesis, NetworkId};
+use tidepool_store::{OpenSettings, SledStore};
+use tidepool_views::Cursor;
+use tokio::net::TcpListener;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+
+/// The file of a data directory that holds the node's keys.
+pub const KEY_FILE: &str = "node.key";
+
+/// The folder of a data directory that holds the store.
+const STORE_DIR: &str = "store";
+
+/// The file of a data directory that holds the addresses of known peers between two runs.
+const PEERS_FILE: &str = "peers.json";
+
+/// What a node starts from.
+pub struct Setup {
+    /// What its operator set.
+    pub config: Config,
+    /// Its network.
+    pub genesis: NetworkGenesis,
+    /// Its data directory, locked.
+    pub directory: DataDir,
+    /// What its operator hides.
+    pub policy: Arc<dyn LocalPolicy>,
+}
+
+/// A node at work. Dropping it without [`RunningNode::stop`] ends its threads without waiting for them.
+pub struct RunningNode {
+    ready: Ready,
+    home: Home,
+    directory: DataDir,
+    lanes: Lanes,
+    net: NetHandle,
+    stop_api: Option<oneshot::Sender<()>>,
+    api: JoinHandle<()>,
+    swarm: JoinHandle<()>,
+    kernel: Option<oneshot::Receiver<Ended>>,
+}
+
+/// The node's keys in `directory`, made when they are not there.
+///
+/// # Errors
+/// When the key file cannot be used.
+pub fn node_keys(directory: &Path) -> Result<NodeKeys, StartError> {
+    Ok(NodeKeys::load_or_create(&directory.join(KEY_FILE), clock::now(), &SystemRandom)?)
+}
+
+impl RunningNode {
+    /// Starts a node that hides nothing.
+    ///
+    /// # Errors
+    /// What could not be opened or listened on.
+    pub async fn start(config: Config, genesis: NetworkGenesis, directory: DataDir) -> Result<Self, StartError> {
+        Self::start_with(Setup { config, genesis, directory, policy: Arc::new(ShowAll) }).await
+    }
+
+    /// Starts a node; it serves when this returns, and `ready.json` says how it is reached.
+    ///
+    /// # Errors
+    /// What could not be opened or listened on; nothing runs then.
+    pub async fn start_with(setup: Setup) -> Result<Self, StartError> {
+        let Setup { config, genesis, directory, policy } = setup;
+        let genesis = Arc::new(genesis);
+        let keys = Arc::new(node_keys(directory.path())?);
+        // Listened on first: a port in use should be said before anything was opened.
+        let api_failed = |source| StartError::Api { address: config.api_listen, source };
+        let listener = TcpListener::bind(config.api_listen).await.map_err(api_failed)?;
+        let store = open_store(&directory, genesis.id(), config.store).await?;
+        let reader = store.reader();
+        let (lanes, waiting) = lanes();
+        let (net, swarm) = Net::start(NetStart {
+            settings: config.net.clone(),
+            network: genesis.id(),
+            key: keys.signing().clone(),
+            inputs: lanes.for_network(),
+            known_peers: read_peers(directory.path()),
+        })
+        .await?;
+        let (notified, notifications) = watch::channel(Cursor::START);
+        let (counters, counted) = watch::channel(tidepool_kernel::Counters::default());
+        let (failed_sender, failed) = crossbeam_channel::bounded(1);
+        let replies = Arc::new(Replies::default());
+        let settings = NodeSettings {
+            anti_entropy_ms: config.node.anti_entropy_s.saturating_mul(1000),
+            seed: seed(),
+            ..NodeSettings::archive((*genesis).clone(), keys.node_id(), keys.public_key())
+        };
+        let custody = CustodyKeys::new(Arc::clone(&keys), Arc::clone(&reader));
+        let flusher = Flusher::start(store.flusher(), lanes.results(), failed_sender)?;
+        let verifier = Verifier::start(verify_threads(config.node.verify_threads), &lanes.results())?;
+        let driver = Driver {
+            node: Node::new(store, custody, settings),
+            waiting,
+            results: lanes.results(),
+            failed,
+            verifier,
+            flusher,
+            net: net.clone(),
+            replies: Arc::clone(&replies),
+            notified,
+            counters,
+        };
+        let kernel = spawn_kernel(driver)?;
+        let home = Home::start(
+            Parts {
+                kernel: Arc::new(KernelLink { lanes: lanes.clone(), replies, notified: notifications }),
+                network: Arc::new(NetworkLink::new(&net)),
+                reader: Arc::clone(&reader),
+                clock: Arc::new(SystemClock),
+                random: Arc::new(SystemRandom),
+                keys,
+                genesis,
+                policy,
+                version: env!("CARGO_PKG_VERSION"),
+            },
+            config.home.clone(),
+        )
+        .await;
+        let home = match home {
+            Ok(home) => home,
+            Err(error) => {
+                // The kernel runs already: it is stopped as it would be later.
+                let _ = lanes.offer(Input::Shutdown);
+                let _ = kernel.await;
+                net.stop().await;
+                return Err(error.into());
+            }
+        };
+        let address = listener.local_addr().map_err(api_failed)?;
+        let meters = Meters::new(counted, &net, reader);
+        let (stop_api, api_stopped) = oneshot::channel::<()>();
+        let router = tidepool_api::router(home.clone(), config.api.clone(), meters.render());
+        let api = tokio::spawn(async move {
+            let shutdown = async move {
+                let _ = api_stopped.await;
+            };
+            if let Err(error) = tidepool_api::serve(listener, router, &config.api, shutdown).await {
+                tracing::error!(%error, "the API ended");
+            }
+        });
+        let status = net.status().borrow().clone();
+        let ready = Ready {
+            api: format!("http://{address}"),
+            peer_id: status.peer_id,
+            listen: status.listen.iter().map(ToString::to_string).collect(),
+            pid: std::process::id(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        directory.write_ready(&ready)?;
+        Ok(Self { ready, home, directory, lanes, net, stop_api: Some(stop_api), api, swarm, kernel: Some(kernel) })
+    }
+
+    /// How it is reached.
+    #[must_use]
+    pub const fn ready(&self) -> &Ready {
+        &self.ready
+    }
+
+    /// Its home, for whoever runs a node in its own process.
+    #[must_use]
+    pub const fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// Waits until the node ends by itself: its store failed.
+    pub async fn ended(&mut self) -> Ended {
+        let Some(kernel) = &mut self.kernel else { return Ended::Stopped };
+        let ended = kernel.await.unwrap_or(Ended::Panicked);
+        self.kernel = None;
+        self.directory.remove_ready();
+        ended
+    }
+
+    /// Stops it: no new requests, what is under way is answered, what was appended is made durable, connections close.
+    pub async fn stop(&mut self) -> Ended {
+        self.directory.remove_ready();
+        if let Some(stop) = self.stop_api.take() {
+            let _ = stop.send(());
+        }
+        if let Err(error) = (&mut self.api).await {
+            tracing::error!(%error, "the API's task failed");
+        }
+        let _ = self.lanes.offer(Input::Shutdown);
+        let ended = self.ended().await;
+        write_peers(self.directory.path(), &self.net.known_peers().await);
+        self.net.stop().await;
+        let _ = (&mut self.swarm).await;
+        ended
+    }
+}
+
+impl Drop for RunningNode {
+    fn drop(&mut self) {
+        self.directory.remove_ready();
+        let _ = self.lanes.offer(Input::Shutdown);
+    }
+}
+
+async fn open_store(directory: &DataDir, network: NetworkId, config: StoreConfig) -> Result<SledStore, StartError> {
+    let path = directory.path().join(STORE_DIR);
+    let settings = OpenSettings {
+        cache_capacity: config.cache_mib.saturating_mul(1024 * 1024),
+        reserve_bytes: config.reserve_mib.saturating_mul(1024 * 1024),
+        accept_lost_tail: config.accept_lost_tail,
+        ..OpenSettings::new(network)
+    };
+    // A long log is scanned at its opening: seconds that must not hold up the runtime.
+    let opened = tokio::task::spawn_blocking(move || SledStore::open(&path, &settings)).await;
+    match opened {
+        Ok(store) => Ok(store?),
+        Err(error) => Err(StartError::Thread(std::io::Error::other(error))),
+    }
+}
+
+/// Runs the kernel on a thread of its own; what comes back says how it ended.
+fn spawn_kernel<S>(driver: Driver<S, CustodyKeys>) -> Result<oneshot::Receiver<Ended>, StartError>
+where
+    S: Store + Send + 'static,
+{
+    let (sender, receiver) = oneshot::channel();
+    std::thread::Builder::new().name("kernel".to_owned()).spawn(move || {
+        // A panic drops the sender, which the receiver reads as `Ended::Panicked`.
+        let _ = sender.send(driver.run());
+    })?;
+    Ok(receiver)
+}
+
+fn verify_threads(wanted: usize) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    if wanted > 0 { wanted } else { cores.saturating_sub(1).max(1) }
+}
+
+/// Where the kernel's choice of peers comes from: different on each node and at each start.
+fn seed() -> u64 {
+    use tidepool_home::Random;
+    let mut bytes = [0; 8];
+    SystemRandom.fill(&mut bytes);
+    u64::from_le_bytes(bytes)
+}
+
+fn read_peers(directory: &Path) -> Vec<KnownPeer> {
+    let path = directory.join(PEERS_FILE);
+    let Ok(bytes) = std::fs::read(&path) else { return Vec::new() };
+    serde_json::from_slice(&bytes).unwrap_or_else(|error| {
+        // Nothing is lost: seeds and Kademlia find peers again.
+        tracing::warn!(path = %path.display(), %error, "known peers are not readable and are forgotten");
+        Vec::new()
+    })
+}
+
+fn write_peers(directory: &Path, peers: &[KnownPeer]) {
+    let path = directory.join(PEERS_FILE);
+    let written = serde_json::to_vec_pretty(peers).map_err(std::io::Error::other);
+    if let Err(error) = written.and_then(|bytes| write_whole(&path, &bytes)) {
+        tracing::warn!(path = %path.display(), %error, "known peers were not written");
+    }
+}
+

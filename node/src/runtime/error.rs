@@ -1,0 +1,53 @@
+//! Why a node does not start, and with which exit code.
+
+use crate::datadir::DataDirError;
+use crate::exit::Exit;
+use std::net::SocketAddr;
+use tidepool_home::{HomeError, NodeKeyError};
+use tidepool_net::NetError;
+use tidepool_store::OpenError;
+
+/// Why a node does not start. Nothing of it runs any more when this is returned.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data directory.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// The key file.
+    #[error(transparent)]
+    Keys(#[from] NodeKeyError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    /// The network.
+    #[error(transparent)]
+    Net(#[from] NetError),
+    /// The API's address.
+    #[error("cannot serve the API on {address}: {source}; free the port, or pass another --api (port 0 takes a free one)")]
+    Api {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The home.
+    #[error("the home cannot open: {0}")]
+    Home(#[from] HomeError),
+    /// A thread could not be started.
+    #[error("a thread cannot be started: {0}; raise the limit of processes of this user")]
+    Thread(#[from] std::io::Error),
+}
+
+impl StartError {
+    /// The exit code of the process.
+    #[must_use]
+    pub const fn exit(&self) -> Exit {
+        match self {
+            Self::DataDir(DataDirError::Locked(_)) | Self::Store(OpenError::InUse { .. }) => Exit::Locked,
+            Self::DataDir(_) | Self::Keys(_) | Self::Store(_) => Exit::Data,
+            Self::Net(NetError::Listen { .. }) | Self::Api { .. } => Exit::Address,
+            Self::Net(NetError::Setting { .. }) => Exit::Config,
+            Self::Net(_) | Self::Home(_) | Self::Thread(_) => Exit::Failed,
+        }
+    }
+}

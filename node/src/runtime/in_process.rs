@@ -1,0 +1,81 @@
+//! Nodes for the lab: full ones, on loopback, in this process.
+
+use super::assembly::RunningNode;
+use crate::config::Config;
+use crate::datadir::DataDir;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use std::net::SocketAddr;
+use tidepool_lab::{Launch, LaunchError, NodeSpec, RunningNode as LabNode};
+use tidepool_net::Loopback;
+use tidepool_protocol::NetworkGenesis;
+
+/// The engines' caches of a whole mesh, in MiB, shared out among its nodes.
+const CACHE_MIB: u64 = 256;
+
+/// Starts the nodes of one mesh.
+pub struct InProcess {
+    cache_mib: u64,
+}
+
+impl InProcess {
+    /// For a mesh of `nodes`.
+    #[must_use]
+    pub fn new(nodes: usize) -> Self {
+        Self { cache_mib: (CACHE_MIB / nodes.max(1) as u64).max(4) }
+    }
+
+    fn config(&self, spec: &NodeSpec) -> Result<Config, String> {
+        let mut config = Config {
+            data_dir: spec.directory.clone(),
+            api_listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            ..Config::default()
+        };
+        config.net.listen = vec!["/ip4/127.0.0.1/tcp/0".parse().map_err(|error| format!("{error}"))?];
+        config.net.loopback = Loopback::On;
+        let seeds = spec.seeds.iter().map(|seed| seed.parse().map_err(|error| format!("seed {seed}: {error}")));
+        config.net.seeds = seeds.collect::<Result<_, String>>()?;
+        config.store.cache_mib = self.cache_mib;
+        config.node.verify_threads = 1;
+        // A mesh on one machine should show a loss mended within a breath.
+        config.node.anti_entropy_s = 5;
+        Ok(config)
+    }
+}
+
+impl Launch for InProcess {
+    fn launch(&self, spec: NodeSpec) -> BoxFuture<'_, Result<Box<dyn LabNode>, LaunchError>> {
+        async move {
+            let failed = |reason: String| LaunchError { number: spec.number, reason };
+            let config = self.config(&spec).map_err(failed)?;
+            let genesis = NetworkGenesis::development();
+            let directory = DataDir::open(&config.data_dir, genesis.id(), &genesis.name)
+                .map_err(|error| failed(error.to_string()))?;
+            let node =
+                RunningNode::start(config, genesis, directory).await.map_err(|error| failed(error.to_string()))?;
+            Ok(Box::new(node) as Box<dyn LabNode>)
+        }
+        .boxed()
+    }
+}
+
+impl LabNode for RunningNode {
+    fn api(&self) -> String {
+        self.ready().api.clone()
+    }
+
+    fn peer_id(&self) -> String {
+        self.ready().peer_id.clone()
+    }
+
+    fn listen(&self) -> Vec<String> {
+        self.ready().listen.clone()
+    }
+
+    fn stop(mut self: Box<Self>) -> BoxFuture<'static, ()> {
+        async move {
+            RunningNode::stop(&mut self).await;
+        }
+        .boxed()
+    }
+}

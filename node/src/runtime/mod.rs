@@ -1,0 +1,23 @@
+//! One node at work: opens what it needs in order, joins its threads, and stops them in the opposite order.
+//!
+//! Order of a start: keys, store, network, kernel thread, home, HTTP. Whoever is told about something that runs finds
+//! everything below it running.
+
+mod assembly;
+mod clock;
+mod driver;
+mod error;
+mod flusher;
+mod in_process;
+mod kernel_port;
+mod lanes;
+mod metrics;
+mod network_port;
+mod replies;
+mod timers;
+mod verifier;
+
+pub use assembly::{KEY_FILE, RunningNode, Setup, node_keys};
+pub use driver::Ended;
+pub use error::StartError;
+pub use in_process::InProcess;
