@@ -19,13 +19,15 @@ const WAITING_MAX: usize = 16 * 1024;
 pub struct InputLanes {
     /// Answers, outcomes, peers that come and go: to be taken before frames.
     pub replies: Sender<Input>,
-    /// Gossip frames and requests of peers: what is dropped first.
+    /// Requests of peers: answered busy when there is no room.
+    pub requests: Sender<Input>,
+    /// Gossip frames: what is dropped first.
     pub frames: Sender<Input>,
 }
 
 impl From<Sender<Input>> for InputLanes {
     fn from(sender: Sender<Input>) -> Self {
-        Self { replies: sender.clone(), frames: sender }
+        Self { replies: sender.clone(), requests: sender.clone(), frames: sender }
     }
 }
 
@@ -50,7 +52,8 @@ impl Inbox {
         if !self.waiting.is_empty() {
             return false;
         }
-        match self.lanes.frames.try_send(input) {
+        let lane = if matches!(input, Input::Request { .. }) { &self.lanes.requests } else { &self.lanes.frames };
+        match lane.try_send(input) {
             Ok(()) => true,
             Err(TrySendError::Full(_)) => false,
             Err(TrySendError::Disconnected(_)) => {

@@ -40,7 +40,7 @@ fn a_full_queue_refuses_an_offer_and_keeps_a_delivery() {
 fn replies_pass_a_full_lane_of_frames() {
     let (replies, replied) = bounded(4);
     let (frames, _framed) = bounded(1);
-    let mut inbox = Inbox::new(InputLanes { replies, frames }, Arc::default());
+    let mut inbox = Inbox::new(InputLanes { replies, requests: frames.clone(), frames }, Arc::default());
     assert!(inbox.offer(input(0)));
     assert!(!inbox.offer(input(1)));
     inbox.deliver(input(2));
