@@ -5,7 +5,7 @@ use super::error::StartError;
 use super::flusher::Flusher;
 use super::kernel_port::KernelLink;
 use super::lanes::{Lanes, lanes};
-use super::metrics::Meters;
+use super::metrics::{self, Meters};
 use super::network_port::NetworkLink;
 use super::replies::Replies;
 use super::verifier::Verifier;
@@ -56,6 +56,7 @@ pub struct RunningNode {
     api: JoinHandle<()>,
     swarm: JoinHandle<()>,
     kernel: Option<oneshot::Receiver<Ended>>,
+    _meters: Meters,
 }
 
 /// The node's keys in `directory`, made when they are not there.
@@ -148,9 +149,10 @@ impl RunningNode {
             }
         };
         let address = listener.local_addr().map_err(api_failed)?;
-        let meters = Meters::new(counted, &net, reader);
+        let recorder = metrics::recorder();
+        let meters = Meters::start(counted, net.clone(), reader);
         let (stop_api, api_stopped) = oneshot::channel::<()>();
-        let router = tidepool_api::router(home.clone(), config.api.clone(), meters.render());
+        let router = tidepool_api::router(home.clone(), &config.api, recorder);
         let api = tokio::spawn(async move {
             let shutdown = async move {
                 let _ = api_stopped.await;
@@ -168,7 +170,7 @@ impl RunningNode {
             version: env!("CARGO_PKG_VERSION").to_owned(),
         };
         directory.write_ready(&ready)?;
-        Ok(Self { ready, home, directory, lanes, net, stop_api: Some(stop_api), api, swarm, kernel: Some(kernel) })
+        Ok(Self { ready, home, directory, lanes, net, stop_api: Some(stop_api), api, swarm, kernel: Some(kernel), _meters: meters })
     }
 
     /// How it is reached.

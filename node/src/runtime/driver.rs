@@ -18,6 +18,9 @@ use tokio::sync::watch;
 /// A stop waits this long for what was appended to become durable and answered.
 const DRAIN_MAX: Duration = Duration::from_secs(10);
 
+/// A busy kernel's counters are shown this often, an idle one's at the end of each turn.
+const COUNT_EVERY: Duration = Duration::from_millis(250);
+
 /// What the kernel thread works with.
 pub(crate) struct Driver<S: Store, C: Custody> {
     pub(crate) node: Node<S, C>,
@@ -56,6 +59,7 @@ impl<S: Store, C: Custody> Driver<S, C> {
         let mut outbox = Outbox::default();
         self.node.step(Input::Started, clock::now(), &mut outbox);
         let mut stopping: Option<Instant> = None;
+        let mut counted = Instant::now();
         loop {
             if let Some(error) = self.carry_out(&mut outbox, &mut timers) {
                 return self.ended(Ended::StoreFailed(error));
@@ -73,8 +77,11 @@ impl<S: Store, C: Custody> Driver<S, C> {
                     Some(input) => input,
                     None => {
                         self.node.step(Input::TurnEnded, now, &mut outbox);
-                        if outbox.0.is_empty() {
+                        if outbox.0.is_empty() || counted.elapsed() >= COUNT_EVERY {
                             self.counters.send_replace(self.node.counters());
+                            counted = Instant::now();
+                        }
+                        if outbox.0.is_empty() {
                             self.waiting.wait(next_wake(&timers, now, stopping));
                         }
                         continue;

@@ -1,0 +1,116 @@
+//! What the kernel and the network count, given to the process's Prometheus recorder once a second.
+//!
+//! Several nodes in one process share one recorder; the label `node` (the end of the peer id) tells them apart.
+
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tidepool_kernel::{Counters, StoreReader};
+use tidepool_net::NetHandle;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// How often numbers are renewed: scrapers ask every 15 s or so, people more often.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// How many characters of the peer id make the label.
+const LABEL_CHARS: usize = 8;
+
+/// The process's recorder; made at the first call. `None` when something else in the process recorded metrics before.
+pub(crate) fn recorder() -> Option<PrometheusHandle> {
+    static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+    RECORDER.get_or_init(|| PrometheusBuilder::new().install_recorder().ok()).clone()
+}
+
+/// Renews one node's numbers until it is dropped.
+pub(crate) struct Meters(JoinHandle<()>);
+
+impl Meters {
+    pub(crate) fn start(counted: watch::Receiver<Counters>, net: NetHandle, reader: Arc<dyn StoreReader>) -> Self {
+        Self(tokio::spawn(async move {
+            let peer_id = net.status().borrow().peer_id.clone();
+            let node = peer_id[peer_id.len().saturating_sub(LABEL_CHARS)..].to_owned();
+            let mut every = tokio::time::interval(EVERY);
+            loop {
+                every.tick().await;
+                kernel(&node, &counted.borrow());
+                network(&node, &net);
+                gauge(&node, "tidepool_log_head", reader.head().0);
+                gauge(&node, "tidepool_log_durable", reader.durable().0);
+            }
+        }))
+    }
+}
+
+impl Drop for Meters {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+fn counter(node: &str, name: &'static str, value: u64) {
+    metrics::counter!(name, "node" => node.to_owned()).absolute(value);
+}
+
+#[allow(clippy::cast_precision_loss, reason = "gauges are floats; counts stay below 2^53")]
+fn gauge(node: &str, name: &'static str, value: u64) {
+    metrics::gauge!(name, "node" => node.to_owned()).set(value as f64);
+}
+
+fn labelled(node: &str, name: &'static str, label: &'static str, values: &BTreeMap<&'static str, u64>) {
+    for (kind, value) in values {
+        metrics::counter!(name, "node" => node.to_owned(), label => *kind).absolute(*value);
+    }
+}
+
+fn kernel(node: &str, counters: &Counters) {
+    let frames = [
+        ("accept", counters.frames_accepted),
+        ("ignore", counters.frames_ignored),
+        ("reject", counters.frames_rejected),
+    ];
+    labelled(node, "tidepool_frames_total", "verdict", &BTreeMap::from(frames));
+    labelled(node, "tidepool_frames_dropped_total", "reason", &counters.frames_dropped);
+    labelled(node, "tidepool_envelopes_refused_total", "reason", &counters.refused);
+    let admitted = [
+        ("local", counters.admitted_local),
+        ("gossip", counters.admitted_gossip),
+        ("sync", counters.admitted_sync),
+    ];
+    labelled(node, "tidepool_envelopes_admitted_total", "origin", &BTreeMap::from(admitted));
+    labelled(node, "tidepool_request_failures_total", "failure", &counters.request_failures);
+    let sync = [
+        ("done", counters.sync_done),
+        ("failed", counters.sync_failed),
+        ("equal", counters.sync_equal),
+    ];
+    labelled(node, "tidepool_sync_sessions_total", "outcome", &BTreeMap::from(sync));
+    for (name, value) in [
+        ("tidepool_envelopes_duplicate_total", counters.duplicates),
+        ("tidepool_envelopes_evicted_total", counters.evicted),
+        ("tidepool_envelopes_ephemeral_total", counters.ephemeral),
+        ("tidepool_pending_dropped_total", counters.pending_dropped),
+        ("tidepool_bundles_total", counters.bundles),
+        ("tidepool_bundle_bytes_total", counters.bundle_bytes),
+        ("tidepool_batches_total", counters.batches),
+        ("tidepool_flushes_total", counters.flushes),
+        ("tidepool_sync_served_total", counters.served),
+        ("tidepool_sync_served_busy_total", counters.served_busy),
+        ("tidepool_sync_bytes_in_total", counters.sync_bytes_in),
+        ("tidepool_sync_bytes_out_total", counters.sync_bytes_out),
+        ("tidepool_local_requests_done_total", counters.local_done),
+        ("tidepool_local_requests_failed_total", counters.local_failed),
+    ] {
+        counter(node, name, value);
+    }
+    gauge(node, "tidepool_pending", counters.pending);
+    gauge(node, "tidepool_outbox", counters.outbox);
+    gauge(node, "tidepool_peers", counters.peers);
+}
+
+fn network(node: &str, net: &NetHandle) {
+    for (name, _, value) in net.counters().each() {
+        metrics::counter!(format!("tidepool_net_{name}_total"), "node" => node.to_owned()).absolute(value);
+    }
+}
