@@ -38,6 +38,16 @@ pub fn short(id: &[u8; 32]) -> [u8; 16] {
     short
 }
 
+/// Sixteen bytes that a key holds, zeros where it is shorter.
+#[must_use]
+pub fn short_of(bytes: &[u8]) -> [u8; 16] {
+    let mut short = [0; 16];
+    for (to, from) in short.iter_mut().zip(bytes) {
+        *to = *from;
+    }
+    short
+}
+
 /// What a row that does not read is reported as.
 #[must_use]
 pub fn damaged(family: u8, what: &str) -> ReadError {

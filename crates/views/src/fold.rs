@@ -3,10 +3,15 @@
 //! A deterministic function of the rows before it and the envelope: never of the time, never of randomness. Folding one
 //! log in its order gives the same rows again.
 
+use crate::identity;
 use crate::index::{self, Entry};
+use crate::logs::insert::{Placed, insert};
 use crate::overlay::Overlay;
 use crate::port::{Cursor, ReadError, Stored};
-use tidepool_protocol::{EnvelopeId, NetworkGenesis, Slot, TimeMs};
+use crate::void::{self, Author, VoidReason, evict, is_unfit, settle, settle_one};
+use crate::vouch::{checkpoint, keep};
+use crate::work::Work;
+use tidepool_protocol::{EnvelopeId, Kind, NetworkGenesis, Slot, TimeMs};
 
 /// An envelope that left the log: its position holds two lower ids, and no kept head descends from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,25 +38,84 @@ pub struct Folded {
 /// Folds an admitted envelope into the views.
 ///
 /// The caller has pushed `stored` into the overlay, or it lies in the log already (after a crash, or to reindex). An
-/// envelope that the index knows is not folded again: nothing changes.
+/// envelope that the index knows is not folded again: nothing changes. Ephemeral envelopes and mail are never folded.
 ///
 /// # Errors
 /// When the store fails.
 pub fn fold(overlay: &mut Overlay<'_>, stored: &Stored, genesis: &NetworkGenesis) -> Result<Folded, ReadError> {
-    let _ = genesis;
     let id = stored.envelope.id();
-    if index::get(overlay, &id)?.is_some() {
+    if index::by_short(overlay, &id.short())?.is_some() {
         return Ok(Folded::default());
     }
-    let entry = Entry {
-        id,
-        cursor: stored.cursor,
-        kind: stored.envelope.header().kind,
-        body: stored.envelope.body().is_some(),
-        applied: false,
-        core: None,
-        content: None,
-    };
+    let kind = stored.envelope.header().kind;
+    let body = stored.envelope.body().is_some();
+    let entry = Entry { id, cursor: stored.cursor, kind, body, applied: false, core: None, content: None };
     index::put(overlay, &entry);
-    Ok(Folded::default())
+    let mut work = Work::default();
+    if kind.is_identity_operation() {
+        let core = identity::fold::arrived(overlay, stored, genesis, &mut work)?;
+        if core.is_some() {
+            index::put(overlay, &Entry { core, ..entry });
+        }
+    } else {
+        logged(overlay, stored, entry, genesis, &mut work)?;
+    }
+    finish(overlay, work, genesis)
+}
+
+fn logged(
+    overlay: &mut Overlay<'_>,
+    stored: &Stored,
+    mut entry: Entry,
+    genesis: &NetworkGenesis,
+    work: &mut Work,
+) -> Result<(), ReadError> {
+    let header = stored.envelope.header();
+    if is_unfit(stored) {
+        entry.core = Some(VoidReason::Body);
+    } else if header.kind == Kind::KEEP && !keep::by_rotation_key(overlay, header)? {
+        entry.core = Some(VoidReason::NotRotationKey);
+    }
+    if entry.core.is_some() {
+        index::put(overlay, &entry);
+    }
+    match insert(overlay, stored, work)? {
+        Placed::Refused => {
+            work.evicted.push(stored.cursor);
+            return Ok(());
+        }
+        Placed::Plain => {
+            let core = Author::default().judge(overlay, &entry, header, Default::default())?;
+            settle_one(overlay, stored, &entry, core, genesis)?;
+        }
+        Placed::Judged => {}
+    }
+    if header.kind == Kind::KEEP {
+        keep::arrived(overlay, stored, work);
+    } else if header.kind == Kind::CHECKPOINT {
+        checkpoint::arrived(overlay, stored, work)?;
+    }
+    Ok(())
+}
+
+/// Does what a fold left to do, until nothing is left, then tells content.
+fn finish(overlay: &mut Overlay<'_>, mut work: Work, genesis: &NetworkGenesis) -> Result<Folded, ReadError> {
+    let mut evicted = Vec::new();
+    loop {
+        if let Some(cursor) = work.evicted.pop() {
+            evicted.extend(evict(overlay, cursor, genesis, &mut work)?);
+        } else if let Some(scope) = work.rebuild.pop_first() {
+            keep::rebuild(overlay, &scope, &mut work)?;
+        } else if let Some(author) = work.recheck.pop_first() {
+            checkpoint::recheck(overlay, &author, &mut work)?;
+        } else if let Some(cursor) = work.keeps.pop() {
+            keep::weigh(overlay, cursor, &mut work)?;
+        } else if let Some(at) = work.broken.pop_first() {
+            checkpoint::gather(overlay, at, &mut work)?;
+        } else {
+            break;
+        }
+    }
+    settle(overlay, work.dirty, genesis)?;
+    Ok(Folded { evicted, jobs: void::pending(overlay)? })
 }

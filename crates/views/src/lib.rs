@@ -17,6 +17,8 @@ pub mod queries;
 pub mod rank;
 pub mod rows;
 pub mod void;
+mod vouch;
+mod work;
 
 pub use fold::{Evicted, Folded, fold};
 pub use overlay::Overlay;

@@ -1,9 +1,24 @@
 //! Logs: which envelopes stand at which positions, which are kept, what is missing.
+//!
+//! A log is one author's envelopes by one key in one scope in one epoch; a *line* is all logs of that key there.
 
+pub(crate) mod chain;
+pub(crate) mod edit;
+pub(crate) mod insert;
+pub(crate) mod path;
+pub(crate) mod place;
+pub(crate) mod row;
+
+use crate::codec::{self, damaged};
+use crate::index;
 use crate::port::{ReadError, Rows};
+use crate::rows;
+use edit::{Log, logs_from};
+use place::LogAt;
+use row::{At, LogRow};
 use tidepool_protocol::body::Head;
 use tidepool_protocol::envelope::LogId;
-use tidepool_protocol::{AuthorId, EnvelopeId, Epoch, Header, PublicKey, Scope};
+use tidepool_protocol::{AuthorId, EnvelopeId, Epoch, Header, PublicKey, Scope, TimeMs};
 
 /// What becomes of an arriving envelope at its position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,22 +31,68 @@ pub enum Hold {
     Refused,
 }
 
-/// Whether an arriving envelope would be held, and whom it would evict.
+/// Whether an arriving envelope would be held, and whom it would evict. Identity operations are always held.
 ///
 /// # Errors
 /// When the store fails.
 pub fn holds(rows: &dyn Rows, header: &Header, id: &EnvelopeId) -> Result<Hold, ReadError> {
-    let _ = (rows, header, id);
-    Ok(Hold::Held)
+    if header.kind.is_identity_operation() {
+        return Ok(Hold::Held);
+    }
+    let leaving = insert::leaving(rows, header, id)?;
+    if leaving.iter().any(|at| at.id == id.short()) {
+        return Ok(Hold::Refused);
+    }
+    match leaving.first() {
+        Some(at) => Ok(Hold::Evicts(full_id(rows, at)?)),
+        None => Ok(Hold::Held),
+    }
 }
 
-/// The newest head of one key of one author in one scope: the greatest epoch and in it the greatest position; the lowest id there.
+fn full_id(rows: &dyn Rows, at: &At) -> Result<EnvelopeId, ReadError> {
+    match index::by_short(rows, &at.id)? {
+        Some(entry) => Ok(entry.id),
+        None => Err(damaged(rows::LOG, "it holds an envelope that the index does not know")),
+    }
+}
+
+fn head_of(rows: &dyn Rows, log: &Log) -> Result<Option<(Head, TimeMs)>, ReadError> {
+    let Some(top) = log.top() else { return Ok(None) };
+    let epoch = log.at.epoch();
+    let (scope, key) = (log.row.scope.clone(), log.row.key);
+    Ok(Some((Head { scope, key, epoch, seq: top.seq, id: full_id(rows, &top)? }, TimeMs(top.time_ms))))
+}
+
+/// The newest head of one key of one author in one scope: the greatest epoch, in it the greatest position, there the
+/// lowest id; and the head's time, before which the next may not claim to be.
 ///
 /// # Errors
 /// When the store fails.
-pub fn head(rows: &dyn Rows, author: AuthorId, key: PublicKey, scope: &Scope) -> Result<Option<Head>, ReadError> {
-    let _ = (rows, author, key, scope);
-    Ok(None)
+pub fn head(
+    rows: &dyn Rows,
+    author: AuthorId,
+    key: PublicKey,
+    scope: &Scope,
+) -> Result<Option<(Head, TimeMs)>, ReadError> {
+    let first = LogAt::new(&author, scope, &key, Epoch(0));
+    let from = codec::key(rows::LOG, &[first.line()]);
+    let mut found = None;
+    let mut damage = None;
+    rows.scan_back(&from, &codec::prefix_end(&from), &mut |key, value| {
+        match (LogAt::from_slice(&key[1..]), LogRow::decode(value)) {
+            // A log that only a `keep` names holds nothing yet.
+            (Some(_), Ok(row)) if row.newest.is_empty() => return true,
+            (Some(at), Ok(row)) => found = Some(Log::open(at, row)),
+            (None, _) => damage = Some(damaged(rows::LOG, "its key")),
+            (_, Err(error)) => damage = Some(error),
+        }
+        false
+    })?;
+    match (damage, found) {
+        (Some(damage), _) => Err(damage),
+        (None, Some(log)) => head_of(rows, &log),
+        (None, None) => Ok(None),
+    }
 }
 
 /// Heads of `author`'s logs behind `after` in the order of the rows, at most `limit`.
@@ -39,8 +100,26 @@ pub fn head(rows: &dyn Rows, author: AuthorId, key: PublicKey, scope: &Scope) ->
 /// # Errors
 /// When the store fails.
 pub fn heads(rows: &dyn Rows, author: AuthorId, after: Option<&LogId>, limit: usize) -> Result<Vec<Head>, ReadError> {
-    let _ = (rows, author, after, limit);
-    Ok(Vec::new())
+    let short = codec::short(&author.0);
+    let mut from = short.to_vec();
+    let mut heads = Vec::new();
+    if let Some(after) = after {
+        from = [&LogAt::of_log(after).0[..], &[0]].concat();
+    }
+    while heads.len() < limit {
+        let asked = limit - heads.len();
+        let logs = logs_from(rows, &from, &short, asked)?;
+        let Some(last) = logs.last() else { break };
+        from = [&last.at.0[..], &[0]].concat();
+        let is_end = logs.len() < asked;
+        for log in logs {
+            heads.extend(head_of(rows, &log)?.map(|(head, _)| head));
+        }
+        if is_end {
+            break;
+        }
+    }
+    Ok(heads)
 }
 
 /// The ids held in `log` at positions `from` to `to` (inclusive), at most `limit`, in order of position and id.
@@ -48,8 +127,22 @@ pub fn heads(rows: &dyn Rows, author: AuthorId, after: Option<&LogId>, limit: us
 /// # Errors
 /// When the store fails.
 pub fn range(rows: &dyn Rows, log: &LogId, from: u64, to: u64, limit: usize) -> Result<Vec<EnvelopeId>, ReadError> {
-    let _ = (rows, log, from, to, limit);
-    Ok(Vec::new())
+    let Some(mut log) = Log::load(rows, LogAt::of_log(log))? else { return Ok(Vec::new()) };
+    let mut ids = Vec::new();
+    let mut next = log.next(rows, from)?;
+    while let Some(seq) = next.filter(|seq| *seq <= to) {
+        for at in log.entries(rows, seq)? {
+            if ids.len() == limit {
+                return Ok(ids);
+            }
+            ids.push(full_id(rows, &at)?);
+        }
+        next = match seq.checked_add(1) {
+            Some(above) => log.next(rows, above)?,
+            None => None,
+        };
+    }
+    Ok(ids)
 }
 
 /// The positions below the head of `log` at which nothing is held, as inclusive ranges, at most `limit`.
@@ -57,19 +150,18 @@ pub fn range(rows: &dyn Rows, log: &LogId, from: u64, to: u64, limit: usize) -> 
 /// # Errors
 /// When the store fails.
 pub fn gaps(rows: &dyn Rows, log: &LogId, limit: usize) -> Result<Vec<(u64, u64)>, ReadError> {
-    let _ = (rows, log, limit);
-    Ok(Vec::new())
-}
-
-/// The greatest epoch in which `key` of `author` has a log in `scope`.
-///
-/// # Errors
-/// When the store fails.
-pub fn last_epoch(
-    rows: &dyn Rows,
-    author: AuthorId,
-    key: PublicKey,
-    scope: &Scope,
-) -> Result<Option<Epoch>, ReadError> {
-    Ok(head(rows, author, key, scope)?.map(|head| head.epoch))
+    let Some(mut log) = Log::load(rows, LogAt::of_log(log))? else { return Ok(Vec::new()) };
+    let mut gaps = Vec::new();
+    let mut expected = 0;
+    while let Some(seq) = log.next(rows, expected)? {
+        if gaps.len() == limit {
+            break;
+        }
+        if seq > expected {
+            gaps.push((expected, seq - 1));
+        }
+        let Some(above) = seq.checked_add(1) else { break };
+        expected = above;
+    }
+    Ok(gaps)
 }

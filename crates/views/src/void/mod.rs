@@ -3,12 +3,23 @@
 //! The *core's* reasons follow from identities and logs and are decided here and in `logs`; *content's* reasons follow
 //! from what an envelope is about and are recorded by content itself through [`mark_content`].
 
+mod job;
+mod settle;
+mod verdict;
+
+pub use job::run_jobs;
+pub use verdict::verdict;
+
+pub(crate) use job::{Range, pending};
+pub(crate) use settle::{evict, is_unfit, settle, settle_one};
+pub(crate) use verdict::Author;
+
 use crate::codec::damaged;
-use crate::index::{self, Entry};
+use crate::index;
 use crate::overlay::Overlay;
-use crate::port::{ReadError, ReadPort};
+use crate::port::ReadError;
 use crate::rows;
-use tidepool_protocol::{EnvelopeId, NetworkGenesis};
+use tidepool_protocol::EnvelopeId;
 
 /// When a change of verdict touches more envelopes than this, a job tells content of the rest.
 pub const AT_ONCE_MAX: usize = 1_000;
@@ -105,23 +116,4 @@ fn set_content(overlay: &mut Overlay<'_>, id: &EnvelopeId, reason: Option<VoidRe
         index::put(overlay, &entry);
     }
     Ok(())
-}
-
-/// Why `entry` is void as of now, `None` when it stands. Exact also while a job still tells content of a change: every
-/// reader that shows an envelope asks here.
-///
-/// # Errors
-/// When the store fails.
-pub fn verdict(port: &dyn ReadPort, entry: &Entry) -> Result<Option<VoidReason>, ReadError> {
-    let _ = port;
-    Ok(entry.void())
-}
-
-/// Goes on with what content has not been told of, at most `budget` envelopes. `true` when more is left.
-///
-/// # Errors
-/// When the store fails.
-pub fn run_jobs(overlay: &mut Overlay<'_>, genesis: &NetworkGenesis, budget: usize) -> Result<bool, ReadError> {
-    let _ = (overlay, genesis, budget);
-    Ok(false)
 }

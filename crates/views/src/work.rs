@@ -1,0 +1,23 @@
+//! What a fold still has to do, gathered while it goes on.
+
+use crate::logs::place::LogAt;
+use crate::port::Cursor;
+use crate::void::Range;
+use std::collections::BTreeSet;
+
+/// The rest of one fold.
+#[derive(Debug, Default)]
+pub(crate) struct Work {
+    /// Stretches of logs in which a verdict may have changed.
+    pub(crate) dirty: Vec<Range>,
+    /// Envelopes that are no longer held.
+    pub(crate) evicted: Vec<Cursor>,
+    /// `keep`s that may have an effect now.
+    pub(crate) keeps: Vec<Cursor>,
+    /// Author and scope whose `keep`s must be weighed anew, because one of them lost its effect.
+    pub(crate) rebuild: BTreeSet<Vec<u8>>,
+    /// Logs that may have been broken just now: countersigned heads must be looked for.
+    pub(crate) broken: BTreeSet<LogAt>,
+    /// Authors whose checkpoints must be weighed anew.
+    pub(crate) recheck: BTreeSet<[u8; 16]>,
+}
