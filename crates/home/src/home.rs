@@ -2,12 +2,24 @@
 
 use crate::config::HomeConfig;
 use crate::error::HomeError;
-use crate::keys::NodeKeys;
+use crate::flight::Flights;
+use crate::keys::{NodeKeys, SealPurpose, node_genesis};
+use crate::limits::{READS_MAX, RECENT_COMMENTS_MAX, REGISTRATION_THREADS, SESSION_CACHE_MAX, STREAMS_MAX};
+use crate::model::{Direction, VoteOutcome};
 use crate::ports::{Clock, KernelPort, LocalPolicy, NetworkPort, Random};
 use crate::quota::{Allowance, Caller, Quotas, Use};
-use std::sync::Arc;
-use tidepool_kernel::StoreReader;
-use tidepool_protocol::{NetworkGenesis, NodeId};
+use crate::rows;
+use crate::session::AgentSession;
+use crate::stream::Tail;
+use lru::LruCache;
+use std::num::NonZeroUsize;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tidepool_kernel::{LocalError, LocalRequest, RowExpect, StoreReader};
+use tidepool_protocol::ids::Hash;
+use tidepool_protocol::{AgentId, AuthorId, EnvelopeId, NetworkGenesis, NetworkId, NodeId, TimeMs};
+use tidepool_views::{ReadError, identity};
+use tokio::sync::Semaphore;
 
 /// What a home is made of.
 #[derive(Clone)]
@@ -38,27 +50,104 @@ pub struct Home {
     pub(crate) inner: Arc<Inner>,
 }
 
+/// What two equal votes under way share: voter, target, direction.
+pub(crate) type VoteKey = (AgentId, EnvelopeId, Direction);
+
 pub(crate) struct Inner {
     pub(crate) parts: Parts,
     pub(crate) config: HomeConfig,
+    pub(crate) facts: Facts,
     pub(crate) quotas: Quotas,
+    pub(crate) sessions: Mutex<LruCache<Hash, AgentSession>>,
+    pub(crate) registrations: Registrations,
+    pub(crate) votes: Arc<Flights<VoteKey, Result<VoteOutcome, HomeError>>>,
+    pub(crate) order: Stripes,
+    /// Comments of the last minutes by what they say, so that a repeated request writes nothing twice.
+    pub(crate) recent_comments: Mutex<LruCache<Hash, (EnvelopeId, TimeMs)>>,
+    pub(crate) streams: Arc<Semaphore>,
+    pub(crate) tail: Arc<Tail>,
+    reads: Arc<Semaphore>,
+}
+
+/// What does not change while the home is open.
+pub(crate) struct Facts {
+    pub(crate) network: NetworkId,
+    pub(crate) node: NodeId,
+    /// The operation of the node's identity that lists its key.
+    pub(crate) node_auth: EnvelopeId,
+    /// Which log the stream's cursors belong to.
+    pub(crate) log: u64,
+}
+
+/// Registrations under way.
+pub(crate) struct Registrations {
+    pub(crate) threads: Semaphore,
+    pub(crate) waiting: std::sync::atomic::AtomicUsize,
+    /// Agents at home here.
+    pub(crate) agents: AtomicU64,
+}
+
+/// Locks by which one agent's acts on one target come one after another. Two pairs may share one.
+pub(crate) struct Stripes(Vec<tokio::sync::Mutex<()>>);
+
+impl Stripes {
+    fn new() -> Self {
+        Self((0..crate::limits::VOTE_LOCKS).map(|_| tokio::sync::Mutex::new(())).collect())
+    }
+
+    /// The lock of what `actor` does to `target`.
+    pub(crate) async fn lock(&self, actor: AgentId, target: &[u8; 32]) -> tokio::sync::MutexGuard<'_, ()> {
+        let hash = tidepool_protocol::ids::sha256(&[&actor.0, target]);
+        let number = usize::from(u16::from_be_bytes([hash[0], hash[1]])) % self.0.len();
+        self.0[number].lock().await
+    }
+}
+
+/// A lock whose holder never leaves it half done, so a panic elsewhere does not spoil it.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn lru<K: std::hash::Hash + Eq, V>(most: usize) -> Mutex<LruCache<K, V>> {
+    Mutex::new(LruCache::new(NonZeroUsize::new(most).expect("a bound above zero")))
 }
 
 impl Home {
-    /// Opens the home: publishes the node's identity if the store has not got it, checks that the key file belongs to
-    /// the store's sealed keys, and starts the threads that do registrations' work.
+    /// Opens the home: publishes the node's identity if the store has not got it, and checks that the key file belongs
+    /// to the store's sealed keys. Call it on a tokio runtime, once the kernel answers.
     ///
     /// # Errors
     /// When the key file is of another store, or the kernel or the store fails.
     pub async fn start(parts: Parts, config: HomeConfig) -> Result<Self, HomeError> {
-        let quotas = Quotas::new(config.quota);
-        Ok(Self { inner: Arc::new(Inner { parts, config, quotas }) })
+        let facts = open(&parts).await?;
+        let agents = count_accounts(&parts).await?;
+        let tail = Arc::new(Tail::new(*parts.kernel.notified().borrow()));
+        let inner = Arc::new(Inner {
+            quotas: Quotas::new(config.quota),
+            sessions: lru(SESSION_CACHE_MAX),
+            registrations: Registrations {
+                threads: Semaphore::new(REGISTRATION_THREADS),
+                waiting: std::sync::atomic::AtomicUsize::new(0),
+                agents: AtomicU64::new(agents),
+            },
+            votes: Arc::default(),
+            order: Stripes::new(),
+            recent_comments: lru(RECENT_COMMENTS_MAX),
+            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+            tail,
+            reads: Arc::new(Semaphore::new(READS_MAX)),
+            parts,
+            config,
+            facts,
+        });
+        crate::stream::pump(&inner);
+        Ok(Self { inner })
     }
 
     /// This node's identity.
     #[must_use]
     pub fn node_id(&self) -> NodeId {
-        self.inner.parts.keys.node_id()
+        self.inner.facts.node
     }
 
     /// What its operator set.
@@ -73,6 +162,117 @@ impl Home {
     /// # Errors
     /// When the caller's limit is reached.
     pub fn charge(&self, caller: Caller, what: Use) -> Result<Allowance, HomeError> {
-        Ok(self.inner.quotas.charge(caller, &[what], self.inner.parts.clock.now())?)
+        Ok(self.inner.quotas.charge(caller, &[what], self.now())?)
     }
+
+    pub(crate) fn now(&self) -> TimeMs {
+        self.inner.parts.clock.now()
+    }
+
+    /// Reads the store on a blocking thread: an engine may stall for a batch, and a runtime's thread must not.
+    /// At most [`READS_MAX`] at one time.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Inner) -> Result<T, HomeError> + Send + 'static,
+    ) -> Result<T, HomeError> {
+        let permit = Arc::clone(&self.inner.reads).acquire_owned().await.map_err(|_| HomeError::Stopping)?;
+        let inner = Arc::clone(&self.inner);
+        let task = tokio::task::spawn_blocking(move || {
+            let result = job(&inner);
+            drop(permit);
+            result
+        });
+        match task.await {
+            Ok(result) => result,
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(_) => Err(HomeError::Stopping),
+        }
+    }
+
+    /// Asks the kernel and waits until it is on disk.
+    pub(crate) async fn request(&self, request: LocalRequest) -> Result<tidepool_kernel::Receipt, LocalError> {
+        self.inner.parts.kernel.request(request).await
+    }
+}
+
+impl Inner {
+    pub(crate) fn reader(&self) -> &dyn StoreReader {
+        &*self.parts.reader
+    }
+
+    /// A row of the home.
+    pub(crate) fn row<T>(&self, key: &[u8]) -> Result<Option<T>, HomeError>
+    where
+        T: serde::Serialize + serde::de::DeserializeOwned,
+    {
+        self.reader().get(key)?.map(|bytes| rows::decode(&bytes)).transpose()
+    }
+}
+
+/// What the check of the key file seals.
+const CHECK: &[u8] = b"tidepool node key";
+
+async fn open(parts: &Parts) -> Result<Facts, HomeError> {
+    let network = parts.genesis.id();
+    let node = parts.keys.node_id();
+    check_seal(parts, node).await?;
+    Ok(Facts { network, node, node_auth: node_identity(parts, node).await?, log: log_id(parts).await? })
+}
+
+/// Makes sure that the node's identity is published, and says which operation of it lists the node's key.
+async fn node_identity(parts: &Parts, node: NodeId) -> Result<EnvelopeId, HomeError> {
+    if let Some(known) = identity::current(&*parts.reader, AuthorId::from(node))? {
+        let own = parts.keys.public_key();
+        let listed = known.state.signing.iter().any(|entry| entry.key == own);
+        return if listed { Ok(known.state.operation) } else { Err(HomeError::ForeignKeyFile) };
+    }
+    let (keys, genesis) = (Arc::clone(&parts.keys), Arc::clone(&parts.genesis));
+    let made = tokio::task::spawn_blocking(move || node_genesis(&keys, &genesis)).await;
+    let made = made.map_err(|_| HomeError::Stopping)?;
+    let id = made.id();
+    let envelopes = vec![made.bytes().clone()];
+    parts.kernel.request(LocalRequest::Submit { envelopes, rows: Vec::new(), expect: Vec::new() }).await?;
+    Ok(id)
+}
+
+/// Checks that the key file is the one under which this store's secrets were sealed; in a new store, seals the check.
+async fn check_seal(parts: &Parts, node: NodeId) -> Result<(), HomeError> {
+    let key = rows::seal_check_key();
+    if let Some(sealed) = parts.reader.get(&key)? {
+        let opened = parts.keys.sealing().open(SealPurpose::Check, &node.0, &sealed);
+        return if opened.is_some_and(|text| *text == CHECK) { Ok(()) } else { Err(HomeError::ForeignKeyFile) };
+    }
+    let sealed = parts.keys.sealing().seal(&*parts.random, SealPurpose::Check, &node.0, CHECK);
+    let row = tidepool_views::RowWrite { key: key.clone(), value: Some(sealed.into()) };
+    let expect = vec![RowExpect { key, value: None }];
+    parts.kernel.request(LocalRequest::Write { rows: vec![row], expect }).await?;
+    Ok(())
+}
+
+/// Which log this is: drawn once for a store.
+async fn log_id(parts: &Parts) -> Result<u64, HomeError> {
+    let key = rows::log_id_key();
+    if let Some(value) = parts.reader.get(&key)? {
+        return rows::decode(&value);
+    }
+    let mut drawn = [0; 8];
+    parts.random.fill(&mut drawn);
+    let log = u64::from_be_bytes(drawn);
+    let expect = vec![RowExpect { key: key.clone(), value: None }];
+    parts.kernel.request(LocalRequest::Write { rows: vec![rows::put(key, &log)], expect }).await?;
+    Ok(log)
+}
+
+async fn count_accounts(parts: &Parts) -> Result<u64, HomeError> {
+    let reader = Arc::clone(&parts.reader);
+    let counting = tokio::task::spawn_blocking(move || {
+        let mut count = 0;
+        let (from, to) = rows::ACCOUNTS;
+        reader.scan(&from, &to, &mut |_, _| {
+            count += 1;
+            true
+        })?;
+        Ok::<u64, ReadError>(count)
+    });
+    Ok(counting.await.map_err(|_| HomeError::Stopping)??)
 }

@@ -6,6 +6,7 @@
 
 pub mod config;
 pub mod error;
+mod flight;
 pub mod home;
 pub mod keys;
 pub mod limits;

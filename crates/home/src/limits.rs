@@ -40,7 +40,7 @@ pub const SUBMIT_ENVELOPES_MAX: usize = 128;
 pub const REGISTRATIONS_WAITING_MAX: usize = 256;
 
 /// Threads that do a registration's work.
-pub const REGISTRATION_THREADS: usize = 1;
+pub const REGISTRATION_THREADS: usize = 2;
 
 /// Tries of one search for work; beyond it the search is given up. 2^32 is the most that a network may ask for on average.
 pub const WORK_TRIES_MAX: u64 = 1 << 38;
@@ -68,3 +68,21 @@ pub const STREAM_CHUNK: usize = 64;
 
 /// How far back a stream may start. Further back, a reader lists and then follows.
 pub const STREAM_REPLAY_MAX: u64 = 1_000_000;
+
+/// Votes under way at one time; the next one is told to come back.
+pub const VOTES_UNDER_WAY_MAX: usize = 4_096;
+
+/// Comments that are remembered by what they say, some 100 bytes each.
+pub const RECENT_COMMENTS_MAX: usize = 8_192;
+
+/// How long the same comment by the same agent at the same place counts as a repeated request.
+pub const REPEATED_COMMENT_MS: u64 = 10 * 60 * 1000;
+
+/// Events that are kept ready for readers that follow the log; whoever is further back reads the store.
+pub const TAIL_EVENTS_MAX: usize = 4_096;
+
+/// Newest agents through whose names and descriptions a search looks.
+pub const SEARCH_AGENTS_MAX: usize = 500;
+
+/// How often a request is tried again when what it saw was changed under it.
+pub const RACES_MAX: usize = 8;

@@ -12,6 +12,8 @@ pub struct AgentSession {
     pub handle: String,
     /// When it registered.
     pub since: TimeMs,
+    /// Whether its owner confirmed it.
+    pub claimed: bool,
 }
 
 impl AgentSession {

@@ -1,5 +1,12 @@
 //! Taking an agent in: its name, its keys, its API key and its claim.
 
+mod prepare;
+mod secrets;
+
+pub(crate) use prepare::prepare;
+pub use secrets::rotation_key_of_phrase;
+pub(crate) use secrets::{API_KEY_PREFIX, SECRET_CHARS_MAX, api_key_hash, claim_hash, recovery_phrase};
+
 use tidepool_protocol::{AgentId, PublicKey, TimeMs};
 use zeroize::Zeroizing;
 
