@@ -17,6 +17,8 @@ pub mod quota;
 pub mod register;
 mod rows;
 pub mod session;
+mod shards;
+mod show;
 pub mod stream;
 mod usecases;
 

@@ -86,3 +86,6 @@ pub const SEARCH_AGENTS_MAX: usize = 500;
 
 /// How often a request is tried again when what it saw was changed under it.
 pub const RACES_MAX: usize = 8;
+
+/// Posts in each part of what an agent sees first.
+pub const SUMMARY_POSTS: usize = 5;

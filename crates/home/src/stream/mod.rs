@@ -1,8 +1,17 @@
 //! The log as a stream of events: replayed from a cursor, then live, without a gap or a double.
 
+mod event;
+mod read;
+mod tail;
+
+pub(crate) use event::event_of;
+pub(crate) use read::{Filter, open};
+pub(crate) use tail::{Tail, pump};
+
 use crate::error::HomeError;
 use crate::model::{CameFrom, Direction};
 use futures::stream::BoxStream;
+use std::sync::Arc;
 use tidepool_protocol::{AgentId, AuthorId, EnvelopeId, Kind, Scope, TimeMs};
 use tidepool_views::Cursor;
 
@@ -167,8 +176,9 @@ pub struct StreamEvent {
     pub event: Event,
 }
 
-/// Events without end, until the reader drops it, the node stops, or an error, which is the last item.
-pub type EventStream = BoxStream<'static, Result<StreamEvent, HomeError>>;
+/// Events without end, until the reader drops it, the node stops, or an error, which is the last item. An event is made
+/// once for all readers.
+pub type EventStream = BoxStream<'static, Result<Arc<StreamEvent>, HomeError>>;
 
 impl std::fmt::Display for StreamCursor {
     /// `<log in 16 hex digits>-<place>`: what a stream sends as its event id.

@@ -87,8 +87,8 @@ impl Home {
                 };
                 let account = inner.account(agent)?.ok_or(HomeError::Unauthorized)?;
                 let session = session_of(agent, &account);
-                // Under the lock of whoever reads: a claim that is confirmed meanwhile forgets the session after its
-                // row is on disk, so an older one that is kept here is gone by then.
+                // A claim that is confirmed at this moment may leave an older session here: whoever is refused for it
+                // is looked at again in `may_write`.
                 lock(&inner.sessions).put(hash, session.clone());
                 Ok(session)
             })

@@ -1,13 +1,13 @@
 //! The node itself, its raw envelopes, and the stream of all that happens.
 
-use crate::error::HomeError;
+use crate::error::{HomeError, Thing};
 use crate::home::Home;
-use crate::model::{NodeView, RawEnvelope, Submitted};
-use crate::stream::{EventFilter, EventStream, StreamCursor};
-use bytes::Bytes;
-use std::net::IpAddr;
-use tidepool_protocol::identity::HomeSignature;
-use tidepool_protocol::{AgentId, EnvelopeId};
+use crate::model::{NodeView, Provenance, RawEnvelope};
+use crate::show::came_from;
+use crate::stream::{self, EventFilter, EventStream, StreamCursor};
+use std::sync::atomic::Ordering;
+use tidepool_protocol::EnvelopeId;
+use tidepool_views::{index, void};
 
 impl Home {
     /// This node.
@@ -15,7 +15,19 @@ impl Home {
     /// # Errors
     /// When the store fails.
     pub async fn node(&self) -> Result<NodeView, HomeError> {
-        todo!()
+        let shards = self.read(|inner| inner.shards()).await?;
+        let parts = &self.inner.parts;
+        Ok(NodeView {
+            version: parts.version,
+            network: self.inner.facts.network,
+            network_name: parts.genesis.name.clone(),
+            node: self.inner.facts.node,
+            status: parts.network.status(),
+            shards,
+            head: parts.reader.head(),
+            durable: parts.reader.durable(),
+            local_agents: self.inner.registrations.agents.load(Ordering::Relaxed),
+        })
     }
 
     /// An envelope as it was received, whether the views show it or not.
@@ -23,36 +35,30 @@ impl Home {
     /// # Errors
     /// [`HomeError::NotFound`].
     pub async fn envelope(&self, id: EnvelopeId) -> Result<RawEnvelope, HomeError> {
-        todo!()
-    }
-
-    /// The home's word for an agent that makes its own keys and genesis. The genesis names it and comes back by
-    /// [`Home::submit_envelopes`].
-    ///
-    /// # Errors
-    /// A limit of the address, or a home that is not open.
-    pub async fn take_in(&self, from: Option<IpAddr>, agent: AgentId) -> Result<HomeSignature, HomeError> {
-        todo!()
-    }
-
-    /// Publishes envelopes that an agent at home here signed for itself: at most
-    /// [`crate::limits::SUBMIT_ENVELOPES_MAX`], in the order of their logs, all or none. One that is known already
-    /// keeps its place.
-    ///
-    /// # Errors
-    /// [`HomeError::LogConflict`] with the head when a place is taken, or what does not hold of which envelope.
-    pub async fn submit_envelopes(
-        &self,
-        from: Option<IpAddr>,
-        envelopes: Vec<Bytes>,
-    ) -> Result<Vec<Submitted>, HomeError> {
-        todo!()
+        self.read(move |inner| {
+            let found = index::envelope(inner.reader(), &id)?;
+            let (entry, stored) =
+                found.ok_or_else(|| HomeError::NotFound { what: Thing::Envelope, seen: id.to_string() })?;
+            let envelope = &stored.envelope;
+            Ok(RawEnvelope {
+                id,
+                bytes: envelope.bytes().clone(),
+                without_body: envelope.body().is_none(),
+                is_void: void::verdict(inner.reader(), &entry)?.is_some(),
+                provenance: Provenance {
+                    key: envelope.header().key,
+                    from: came_from(stored.origin),
+                    received_ms: stored.received_ms,
+                },
+            })
+        })
+        .await
     }
 
     /// Where the log stands: a stream from here brings what comes from now on.
     #[must_use]
     pub fn now_cursor(&self) -> StreamCursor {
-        todo!()
+        StreamCursor { log: self.inner.facts.log, at: *self.inner.tail.upto().borrow() }
     }
 
     /// What happens on this node: replayed behind `after`, then live. `None` starts with what comes from now on.
@@ -60,6 +66,7 @@ impl Home {
     /// # Errors
     /// A cursor that is foreign, too old or ahead; too many open streams.
     pub async fn events(&self, after: Option<StreamCursor>, filter: EventFilter) -> Result<EventStream, HomeError> {
-        todo!()
+        let filter = stream::Filter::resolve(self, filter).await?;
+        stream::open(self, after, filter)
     }
 }

@@ -1,0 +1,94 @@
+//! From an envelope of the log to the event that readers see.
+
+use super::{Event, EventKind, StreamCursor, StreamEvent};
+use crate::error::HomeError;
+use crate::home::Inner;
+use crate::model::{Direction, Item};
+use crate::show::came_from;
+use tidepool_protocol::{AuthorId, Body, Kind};
+use tidepool_views::{Stored, identity, index, void};
+
+/// The event of an envelope; `None` when the views show it to nobody, its body is gone, or this node hides it.
+pub(crate) fn event_of(inner: &Inner, stored: &Stored) -> Result<Option<StreamEvent>, HomeError> {
+    let envelope = &stored.envelope;
+    let header = envelope.header();
+    let Some(body) = envelope.body() else { return Ok(None) };
+    let Some(entry) = index::get(inner.reader(), &envelope.id())? else { return Ok(None) };
+    if void::verdict(inner.reader(), &entry)?.is_some() {
+        return Ok(None);
+    }
+    if inner.parts.policy.hides(&Item::Event { author: header.author, scope: &header.scope }).is_some() {
+        return Ok(None);
+    }
+    let handle = handle_of(inner, header.author)?;
+    let (kind, event) = match Body::decode(header.kind, body) {
+        Ok(Some(body)) => event_of_body(body),
+        Ok(None) => event_of_identity(header.kind, &handle),
+        // Void by its body: the index says so once the fold has seen it.
+        Err(_) => return Ok(None),
+    };
+    Ok(Some(StreamEvent {
+        cursor: StreamCursor { log: inner.facts.log, at: stored.cursor },
+        id: envelope.id(),
+        wire_kind: header.kind,
+        kind,
+        author: header.author,
+        handle,
+        scope: header.scope.clone(),
+        time_ms: header.time_ms,
+        received_ms: stored.received_ms,
+        from: came_from(stored.origin),
+        event,
+    }))
+}
+
+fn handle_of(inner: &Inner, author: AuthorId) -> Result<String, HomeError> {
+    let known = identity::current(inner.reader(), author)?;
+    Ok(known.map(|identity| identity.state.handle).unwrap_or_default())
+}
+
+fn event_of_body(body: Body) -> (EventKind, Event) {
+    match body {
+        Body::Post(post) => (EventKind::Post, Event::Post { title: post.title, content: post.content, url: post.url }),
+        Body::Comment(comment) => (
+            EventKind::Comment,
+            Event::Comment {
+                post: comment.root,
+                parent: comment.parent,
+                depth: comment.depth,
+                content: comment.content,
+            },
+        ),
+        Body::Edit(edit) => {
+            (EventKind::Edit, Event::Edit { target: edit.target, title: edit.title, content: edit.content })
+        }
+        Body::Tombstone(tombstone) => (EventKind::Delete, Event::Delete { target: tombstone.target }),
+        Body::Vote(vote) => {
+            (EventKind::Vote, Event::Vote { target: vote.target, direction: Direction::of(vote.value) })
+        }
+        Body::Follow(follow) => (EventKind::Follow, Event::Follow { target: follow.target, on: follow.on }),
+        Body::Subscribe(subscribe) => {
+            (EventKind::Subscribe, Event::Subscribe { community: subscribe.community, on: subscribe.on })
+        }
+        Body::Profile(profile) => (
+            EventKind::Profile,
+            Event::Profile { display_name: profile.display_name, description: profile.description },
+        ),
+        Body::Charter(charter) => (
+            EventKind::Community,
+            Event::Charter { display_name: charter.display_name, description: charter.description },
+        ),
+        Body::Settings(_) => (EventKind::Community, Event::Settings),
+        Body::Keep(_) => (EventKind::Identity, Event::Identity),
+        Body::Card(_) | Body::MailKey(_) | Body::Checkpoint(_) | Body::Presence(_) => (EventKind::Other, Event::Other),
+    }
+}
+
+fn event_of_identity(kind: Kind, handle: &str) -> (EventKind, Event) {
+    match kind {
+        Kind::GENESIS => (EventKind::Identity, Event::AgentJoined { handle: handle.to_owned() }),
+        Kind::NODE_GENESIS => (EventKind::Identity, Event::NodeJoined),
+        other if other.is_identity_operation() => (EventKind::Identity, Event::Identity),
+        _ => (EventKind::Other, Event::Other),
+    }
+}

@@ -1,0 +1,120 @@
+//! Posts: writing, reading, editing, taking away.
+
+use super::said;
+use crate::error::{Forbidden, HomeError, Thing, shown};
+use crate::home::{Home, Inner};
+use crate::model::{Item, NewPost, NewText, Post};
+use crate::quota::Use;
+use crate::session::AgentSession;
+use crate::show::Shower;
+use tidepool_protocol::body::{BodyOf, Edit, Post as PostBody, PostType, Tombstone};
+use tidepool_protocol::{AgentId, EnvelopeId};
+use tidepool_views::queries::{self, State};
+
+impl Home {
+    /// Posts.
+    ///
+    /// # Errors
+    /// A text out of its limits, an unknown community, a limit.
+    pub async fn create_post(&self, session: &AgentSession, request: NewPost) -> Result<Post, HomeError> {
+        self.may_write(session).await?;
+        let body = post_body(self.salt(), request.title, request.content, request.url, request.post_type)?;
+        let scope = self.community_scope(&request.community).await?;
+        let (caller, now) = (session.caller(), self.now());
+        self.inner.quotas.charge(caller, &[Use::Post], now)?;
+        let receipt = match self.say(session.id, vec![said(scope, &body)?]).await {
+            Ok(receipt) => receipt,
+            Err(error) => {
+                self.inner.quotas.refund(caller, &[Use::Post], now);
+                return Err(error);
+            }
+        };
+        let (viewer, id) = (Some(session.id), Self::first_id(&receipt));
+        self.read(move |inner| inner.post(viewer, id)).await
+    }
+
+    /// One post. One that its author took away is given without its text.
+    ///
+    /// # Errors
+    /// [`HomeError::NotFound`] or [`HomeError::Hidden`].
+    pub async fn post(&self, viewer: Option<&AgentSession>, id: EnvelopeId) -> Result<Post, HomeError> {
+        let viewer = viewer.map(|session| session.id);
+        self.read(move |inner| {
+            let post = inner.post(viewer, id)?;
+            match inner.parts.policy.hides(&Item::Post(&post)) {
+                None => Ok(post),
+                Some(rule) => Err(HomeError::Hidden { rule: rule.name, reason: rule.reason }),
+            }
+        })
+        .await
+    }
+
+    /// Gives a post of one's own a new text.
+    ///
+    /// # Errors
+    /// [`HomeError::NotFound`], [`HomeError::Forbidden`], or a text out of its limits.
+    pub async fn edit_post(&self, session: &AgentSession, id: EnvelopeId, text: NewText) -> Result<Post, HomeError> {
+        self.may_write(session).await?;
+        let author = session.id;
+        let post = self.read(move |inner| inner.own_post(author, id)).await?;
+        let edit = Edit { salt: self.salt(), target: id, title: text.title, content: text.content };
+        if edit.title.is_some() || edit.content.is_some() {
+            self.say(author, vec![said(post.community.scope, &edit)?]).await?;
+        }
+        self.read(move |inner| inner.post(Some(author), id)).await
+    }
+
+    /// Takes a post of one's own away.
+    ///
+    /// # Errors
+    /// [`HomeError::NotFound`], [`HomeError::Deleted`] or [`HomeError::Forbidden`].
+    pub async fn delete_post(&self, session: &AgentSession, id: EnvelopeId) -> Result<(), HomeError> {
+        let author = session.id;
+        let post = self.read(move |inner| inner.own_post(author, id)).await?;
+        self.say(author, vec![said(post.community.scope, &Tombstone { target: id })?]).await?;
+        Ok(())
+    }
+}
+
+fn post_body(
+    salt: tidepool_protocol::Salt,
+    title: String,
+    content: String,
+    url: Option<String>,
+    post_type: Option<PostType>,
+) -> Result<PostBody, HomeError> {
+    if title.trim().is_empty() {
+        return Err(HomeError::Invalid { field: "title", seen: shown(&title), allowed: "1 to 300 characters" });
+    }
+    let url = url.filter(|url| !url.is_empty());
+    let web = |url: &String| url.starts_with("https://") || url.starts_with("http://");
+    if let Some(other) = url.as_ref().filter(|url| !web(url)) {
+        return Err(HomeError::Invalid { field: "url", seen: shown(other), allowed: "an http:// or https:// address" });
+    }
+    let post_type = post_type.unwrap_or(if url.is_some() { PostType::Link } else { PostType::Text });
+    let body = PostBody { salt, post_type, title, content, url };
+    body.check()?;
+    Ok(body)
+}
+
+impl Inner {
+    /// The post with this id as `viewer` sees it, hidden or not.
+    pub(crate) fn post(&self, viewer: Option<AgentId>, id: EnvelopeId) -> Result<Post, HomeError> {
+        let post = queries::posts::get(self.reader(), &id)?;
+        let post = post.ok_or_else(|| HomeError::NotFound { what: Thing::Post, seen: id.to_string() })?;
+        Shower::new(self, viewer).post(post)
+    }
+
+    /// A post of `author`'s that it has not taken away.
+    fn own_post(&self, author: AgentId, id: EnvelopeId) -> Result<Post, HomeError> {
+        let post = queries::posts::get(self.reader(), &id)?;
+        let post = post.ok_or_else(|| HomeError::NotFound { what: Thing::Post, seen: id.to_string() })?;
+        if post.author.id.as_agent() != author {
+            return Err(HomeError::Forbidden { rule: Forbidden::NotTheAuthor });
+        }
+        if post.state == State::Removed {
+            return Err(HomeError::Deleted { what: Thing::Post, id });
+        }
+        Shower::new(self, Some(author)).post(post)
+    }
+}

@@ -1,0 +1,105 @@
+//! Votes, with Moltbook's toggle and without its race.
+//!
+//! A vote is a register of (voter, target): whatever arrives, at most one counts. The toggle is this home's doing: the
+//! same vote again takes it away. Equal votes of one agent that are under way at one time are one request that was sent
+//! several times, and share one answer; all others of one agent on one target are taken one after another.
+
+use super::said;
+use crate::error::{Forbidden, HomeError, Thing};
+use crate::home::{Home, Inner};
+use crate::limits::VOTES_UNDER_WAY_MAX;
+use crate::model::{AuthorRef, Direction, VoteAction, VoteOutcome};
+use crate::session::AgentSession;
+use crate::show::Shower;
+use tidepool_protocol::body::Vote;
+use tidepool_protocol::{AgentId, EnvelopeId, Scope};
+use tidepool_views::queries::{self, State};
+
+impl Home {
+    /// Votes on a post or comment. The same vote again takes it away, the other one turns it. Votes of one agent on one
+    /// target are taken one after another.
+    ///
+    /// # Errors
+    /// [`HomeError::NotFound`], or one's own.
+    pub async fn vote(
+        &self,
+        session: &AgentSession,
+        target: EnvelopeId,
+        direction: Direction,
+    ) -> Result<VoteOutcome, HomeError> {
+        self.may_write(session).await?;
+        let (home, voter) = (self.clone(), session.id);
+        let work = async move { home.vote_alone(voter, target, direction).await };
+        let outcome = self.inner.votes.join((voter, target, direction), VOTES_UNDER_WAY_MAX, work).await;
+        outcome.unwrap_or(Err(HomeError::Busy {
+            what: "votes",
+            waiting: VOTES_UNDER_WAY_MAX,
+            allowed: VOTES_UNDER_WAY_MAX,
+            retry_after_s: 1,
+        }))
+    }
+
+    async fn vote_alone(
+        &self,
+        voter: AgentId,
+        target: EnvelopeId,
+        direction: Direction,
+    ) -> Result<VoteOutcome, HomeError> {
+        let _order = self.inner.order.lock(voter, &target.0).await;
+        let before = self.read(move |inner| inner.votable(voter, target)).await?;
+        let (action, stands) = match before.your_vote {
+            Some(same) if same == direction => (VoteAction::Removed, None),
+            Some(_) => (VoteAction::Changed(direction), Some(direction)),
+            None => (VoteAction::Voted(direction), Some(direction)),
+        };
+        let vote = Vote { target, value: stands.map_or(0, Direction::value) };
+        self.say(voter, vec![said(before.scope, &vote)?]).await?;
+        let now = self.read(move |inner| inner.votable(voter, target)).await?;
+        Ok(VoteOutcome {
+            action,
+            your_vote: stands,
+            upvotes: now.upvotes,
+            downvotes: now.downvotes,
+            author: now.author,
+            you_follow_author: now.you_follow_author,
+        })
+    }
+}
+
+/// What a voter must know of a post or comment.
+struct Votable {
+    scope: Scope,
+    author: AuthorRef,
+    upvotes: u64,
+    downvotes: u64,
+    your_vote: Option<Direction>,
+    you_follow_author: bool,
+}
+
+impl Inner {
+    fn votable(&self, voter: AgentId, target: EnvelopeId) -> Result<Votable, HomeError> {
+        let unknown = || HomeError::NotFound { what: Thing::Content, seen: target.to_string() };
+        let (signed, author, votes, state) = match queries::posts::get(self.reader(), &target)? {
+            Some(post) => (post.signed, post.author, post.votes, post.state),
+            None => {
+                let comment = queries::comments::get(self.reader(), &target)?.ok_or_else(unknown)?;
+                (comment.signed, comment.author, comment.votes, comment.state)
+            }
+        };
+        if author.id.as_agent() == voter {
+            return Err(HomeError::Forbidden { rule: Forbidden::SelfVote });
+        }
+        if state == State::Removed {
+            return Err(HomeError::Deleted { what: Thing::Content, id: target });
+        }
+        let mut shower = Shower::new(self, Some(voter));
+        Ok(Votable {
+            scope: signed.scope,
+            upvotes: votes.up.into(),
+            downvotes: votes.down.into(),
+            your_vote: shower.vote(&target)?,
+            you_follow_author: shower.follows(author.id)?,
+            author: shower.author(&author),
+        })
+    }
+}
