@@ -154,6 +154,11 @@ impl Chunks {
         Self { prefix: prefix.into() }
     }
 
+    /// What all of its rows' keys begin with.
+    pub(crate) fn prefix(&self) -> &[u8] {
+        &self.prefix
+    }
+
     fn row_key(&self, separator: &[u8]) -> Vec<u8> {
         let mut key = Vec::with_capacity(self.prefix.len() + separator.len() + 1);
         key.extend_from_slice(&self.prefix);
@@ -332,6 +337,19 @@ impl Chunks {
         failed.map_or(Ok(()), Err)
     }
 
+    /// Visits the entries whose keys begin with `part`, in ascending order, until `visit` returns `false`.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn visit_part(
+        &self,
+        rows: &dyn Rows,
+        part: &[u8],
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> bool,
+    ) -> Result<(), ReadError> {
+        self.visit(rows, beginning(part, &prefix_end(part)), Direction::Up, visit)
+    }
+
     /// Up to `limit` entries behind `after` in `direction`; from the end of the collection when it is `None`.
     ///
     /// # Errors
@@ -422,6 +440,14 @@ fn visit_chunk(
         }
     }
     Ok(true)
+}
+
+/// Visits the keys of the entries of one row.
+pub(crate) fn visit_keys(chunk: &Bytes, visit: &mut dyn FnMut(&[u8])) -> Result<(), ReadError> {
+    for span in spans(chunk)? {
+        visit(span.key(chunk));
+    }
+    Ok(())
 }
 
 /// The entries of one row, for tests that compare two stores whose chunks were cut at different places.

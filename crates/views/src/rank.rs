@@ -150,12 +150,6 @@ pub(crate) const fn sortable(value: i64) -> [u8; 8] {
     (value as u64 ^ (1 << 63)).to_be_bytes()
 }
 
-/// What [`sortable`] wrote.
-#[must_use]
-pub(crate) const fn unsortable(bytes: [u8; 8]) -> i64 {
-    (u64::from_be_bytes(bytes) ^ (1 << 63)) as i64
-}
-
 /// A time in six bytes that sort like it.
 #[must_use]
 pub(crate) fn time_key(time: TimeMs) -> [u8; 6] {

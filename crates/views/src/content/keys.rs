@@ -7,7 +7,7 @@
 use crate::chunks::Chunks;
 use crate::codec::key;
 use tidepool_protocol::ids::sha256;
-use tidepool_protocol::{AuthorId, EnvelopeId, Scope};
+use tidepool_protocol::{AuthorId, Scope};
 
 /// A post or comment that stands: `[ITEM, id16]`.
 pub(crate) const ITEM: u8 = 0x30;
@@ -29,8 +29,6 @@ pub(crate) const COMMENTS: u8 = 0x37;
 pub(crate) const AGENT: u8 = 0x38;
 /// Fields that an agent says of itself: a register of fields.
 pub(crate) const FIELDS: u8 = 0x39;
-/// Agents by handle.
-pub(crate) const HANDLES: u8 = 0x3a;
 /// Agents by the time of their genesis.
 pub(crate) const RECENT_AGENTS: u8 = 0x3b;
 /// Follows as they count for their target: a register of followers.
@@ -133,10 +131,6 @@ pub(crate) fn of_author(family: u8, author: &AuthorId) -> Chunks {
     Chunks::new(key(family, &[&author.0]))
 }
 
-pub(crate) fn handles() -> Chunks {
-    Chunks::new(key(HANDLES, &[]))
-}
-
 pub(crate) fn recent_agents() -> Chunks {
     Chunks::new(key(RECENT_AGENTS, &[]))
 }
@@ -196,9 +190,4 @@ impl Owner {
     pub(crate) fn comments(self) -> Chunks {
         Chunks::new(self.key(COMMENTS, &[]))
     }
-}
-
-/// A short id of a full one.
-pub(crate) fn short(id: &EnvelopeId) -> Short {
-    id.short()
 }

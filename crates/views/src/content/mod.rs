@@ -9,10 +9,25 @@
 //! [`crate::void::mark_content`], takes it back with [`crate::void::unmark_content`], and is not called again for it.
 //! Both see the envelope itself in the index.
 
-mod keys;
+pub(crate) mod agents;
+pub(crate) mod comments;
+pub(crate) mod communities;
+pub(crate) mod counters;
+pub(crate) mod item;
+pub(crate) mod keys;
+pub(crate) mod lists;
+mod marks;
+mod posts;
+mod refs;
+pub(crate) mod register;
+mod shown;
+pub(crate) mod votes;
 
 use crate::overlay::Overlay;
 use crate::port::{ReadError, Stored};
+use crate::void::VoidReason;
+use register::Step;
+use tidepool_protocol::identity::IdentityState;
 use tidepool_protocol::{Body, NetworkGenesis};
 
 /// `stored`, whose decoded body is `body`, stands from now on.
@@ -25,8 +40,8 @@ pub fn apply(
     body: &Body,
     genesis: &NetworkGenesis,
 ) -> Result<(), ReadError> {
-    let _ = (overlay, stored, body, genesis);
-    Ok(())
+    communities::begin(overlay, genesis)?;
+    change(overlay, stored, body, genesis, Step::Apply)
 }
 
 /// `stored` stands no longer.
@@ -39,6 +54,58 @@ pub fn retract(
     body: &Body,
     genesis: &NetworkGenesis,
 ) -> Result<(), ReadError> {
-    let _ = (overlay, stored, body, genesis);
-    Ok(())
+    change(overlay, stored, body, genesis, Step::Retract)
+}
+
+/// The genesis of an identity is here, and `state` is what it makes: the core calls this once for each, in whatever
+/// order; nodes are not listed. Also the place where the open communities are written, because a node's own genesis is
+/// the first envelope of its log.
+///
+/// # Errors
+/// When the store fails.
+pub fn identity_began(
+    overlay: &mut Overlay<'_>,
+    state: &IdentityState,
+    genesis: &NetworkGenesis,
+) -> Result<(), ReadError> {
+    communities::begin(overlay, genesis)?;
+    if state.is_node { Ok(()) } else { agents::began(overlay, state) }
+}
+
+/// The identity's genesis left the log.
+///
+/// # Errors
+/// When the store fails.
+pub fn identity_ended(overlay: &mut Overlay<'_>, state: &IdentityState) -> Result<(), ReadError> {
+    if state.is_node { Ok(()) } else { agents::ended(overlay, state) }
+}
+
+fn change(
+    overlay: &mut Overlay<'_>,
+    stored: &Stored,
+    body: &Body,
+    genesis: &NetworkGenesis,
+    step: Step,
+) -> Result<(), ReadError> {
+    let scope = &stored.envelope.header().scope;
+    match body {
+        Body::Post(_) | Body::Comment(_) | Body::Edit(_) | Body::Tombstone(_) | Body::Vote(_)
+            if !communities::is_place(scope, genesis) =>
+        {
+            agents::not_permitted(overlay, stored, VoidReason::NotPermitted, step)
+        }
+        Body::Post(_) => posts::change(overlay, stored, step),
+        Body::Comment(comment) => comments::change(overlay, stored, comment, step),
+        Body::Edit(edit) => marks::edit(overlay, stored, edit, step),
+        Body::Tombstone(tombstone) => marks::tombstone(overlay, stored, tombstone, step),
+        Body::Vote(vote) => votes::change(overlay, stored, vote, step),
+        Body::Profile(profile) => agents::fields(overlay, stored, &agents::named_by(profile), step),
+        Body::Card(_) => agents::fields(overlay, stored, &[agents::CARD], step),
+        Body::MailKey(_) => agents::fields(overlay, stored, &[agents::MAIL_KEY], step),
+        Body::Subscribe(subscribe) => agents::subscribe(overlay, stored, subscribe, step),
+        Body::Follow(follow) => agents::follow(overlay, stored, follow, step),
+        Body::Charter(_) => communities::charter(overlay, stored, step),
+        Body::Settings(settings) => communities::settings(overlay, stored, settings, step),
+        Body::Keep(_) | Body::Checkpoint(_) | Body::Presence(_) => Ok(()),
+    }
 }

@@ -10,7 +10,9 @@
 pub mod agents;
 pub mod comments;
 pub mod communities;
+mod fields;
 pub mod follows;
+mod load;
 mod merge;
 pub mod posts;
 mod said;
@@ -24,7 +26,8 @@ pub use communities::Community;
 pub use posts::Post;
 pub use said::{AuthorBrief, Signed};
 
-use crate::port::ReadError;
+use crate::chunks::{Chunks, Direction};
+use crate::port::{ReadError, ReadPort};
 use tidepool_protocol::text::BASE32;
 use tidepool_protocol::{AuthorId, EnvelopeId, Scope, TimeMs};
 
@@ -80,6 +83,30 @@ impl<T> Page<T> {
     pub const fn empty() -> Self {
         Self { items: Vec::new(), next: None }
     }
+}
+
+/// A page of one list, each entry made an item by `read`; what gives none is left away.
+pub(crate) fn list_page<T>(
+    port: &dyn ReadPort,
+    list: &Chunks,
+    direction: Direction,
+    paging: Paging<'_>,
+    mut read: impl FnMut(&[u8], &[u8]) -> Result<Option<T>, ReadError>,
+) -> Result<Page<T>, QueryError> {
+    let limit = paging.count();
+    if limit == 0 {
+        return Ok(Page::empty());
+    }
+    let after = paging.after.map(|After(key)| key.as_slice());
+    let mut entries = list.page(port, after, direction, limit + 1)?;
+    let more = entries.len() > limit;
+    entries.truncate(limit);
+    let next = entries.last().filter(|_| more).map(|(key, _)| After(key.to_vec()));
+    let mut items = Vec::with_capacity(entries.len());
+    for (key, value) in &entries {
+        items.extend(read(key, value)?);
+    }
+    Ok(Page { items, next })
 }
 
 /// Why a query has no answer.

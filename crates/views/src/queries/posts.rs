@@ -1,10 +1,19 @@
 //! Posts: one by its id, and pages of feeds.
 
-use super::{AuthorBrief, Feed, Page, Paging, QueryError, Signed, Sort, State};
+use super::load::Loader;
+use super::merge::Merge;
+use super::{
+    After, AfterError, AuthorBrief, Feed, Page, Paging, QueryError, RECENT_MAX, SOURCES_MAX, Signed, Sort, State,
+    Window,
+};
+use crate::chunks::Direction;
+use crate::content::keys::{self, Owner, author_tag, scope_tag, tail_id};
+use crate::content::lists;
 use crate::port::{ReadError, ReadPort};
-use crate::rank::Votes;
+use crate::rank::{Votes, rising, score_key, score_of, sortable, time_of};
 use tidepool_protocol::body::PostType;
-use tidepool_protocol::{EnvelopeId, TimeMs};
+use tidepool_protocol::limits::FUTURE_MS_MAX;
+use tidepool_protocol::{AuthorId, EnvelopeId, TimeMs};
 
 /// A post as readers see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,24 +38,217 @@ pub struct Post {
     pub comment_count: u64,
 }
 
+/// The most entries of a window's border day that a page steps over; a page that meets more ends early and goes on behind.
+const STEPPED_OVER_MAX: usize = 2_000;
+
 /// The post with this id; `None` when it is not here, is void, or is no post. A removed one is given with its state.
 ///
 /// # Errors
 /// When the store fails.
-pub fn get(_port: &dyn ReadPort, _id: &EnvelopeId) -> Result<Option<Post>, ReadError> {
-    Ok(None)
+pub fn get(port: &dyn ReadPort, id: &EnvelopeId) -> Result<Option<Post>, ReadError> {
+    Ok(Loader::new(port).post(&id.short())?.filter(|post| post.signed.id == *id))
 }
 
 /// A page of a feed. `now` matters to [`Sort::Rising`] and to [`Sort::Top`] with a window.
 ///
+/// All lists are kept in order, so a page reads about as many rows as it has posts. Top of a day, week or month is merged
+/// from the lists of the days that the window touches (at most 31), top of a year from those of periods of 32 days (at
+/// most 13), for everything and for communities; top of an hour, every window over other feeds, and rising are computed
+/// over the newest [`super::RECENT_MAX`] posts of the feed, so what is older than those is not in them. Feeds of an agent
+/// are merged from at most [`super::SOURCES_MAX`] lists.
+///
 /// # Errors
 /// When the store fails, or the cursor belongs to another sort.
 pub fn page(
-    _port: &dyn ReadPort,
-    _feed: &Feed,
-    _sort: Sort,
-    _paging: Paging<'_>,
-    _now: TimeMs,
+    port: &dyn ReadPort,
+    feed: &Feed,
+    sort: Sort,
+    paging: Paging<'_>,
+    now: TimeMs,
 ) -> Result<Page<Post>, QueryError> {
-    Ok(Page::empty())
+    let place = Place::read(sort, paging.after, now)?;
+    let keys = keys_of(port, feed, sort, &place, paging.count())?;
+    let mut loader = Loader::new(port);
+    let mut items = Vec::with_capacity(keys.found.len());
+    for key in &keys.found {
+        if let Some(id) = tail_id(key) {
+            items.extend(loader.post(&id)?);
+        }
+    }
+    Ok(Page { items, next: keys.next.map(|key| place.after(sort, &key)) })
+}
+
+/// Where a page begins: the key it goes on behind, and the time that rising was computed for.
+struct Place {
+    key: Option<Vec<u8>>,
+    now: TimeMs,
+}
+
+const fn sort_code(sort: Sort) -> u8 {
+    match sort {
+        Sort::Hot => 1,
+        Sort::New => 2,
+        Sort::Rising => 3,
+        Sort::Best => 4,
+        Sort::Top(Window::All) => 5,
+        Sort::Top(Window::Hour) => 6,
+        Sort::Top(Window::Day) => 7,
+        Sort::Top(Window::Week) => 8,
+        Sort::Top(Window::Month) => 9,
+        Sort::Top(Window::Year) => 10,
+    }
+}
+
+const fn key_len(sort: Sort) -> usize {
+    match sort {
+        Sort::New => 6 + 16,
+        Sort::Hot => 8 + 16,
+        Sort::Best | Sort::Top(_) => 4 + 6 + 16,
+        Sort::Rising => 8 + 6 + 16,
+    }
+}
+
+impl Place {
+    /// Reads a cursor: the sort, the time of the first page, the key.
+    fn read(sort: Sort, after: Option<&After>, now: TimeMs) -> Result<Self, AfterError> {
+        let Some(After(bytes)) = after else { return Ok(Self { key: None, now }) };
+        let (code, rest) = bytes.split_first().ok_or(AfterError)?;
+        let (time, key) = rest.split_first_chunk::<8>().ok_or(AfterError)?;
+        if *code != sort_code(sort) || key.len() != key_len(sort) {
+            return Err(AfterError);
+        }
+        Ok(Self { key: Some(key.to_vec()), now: TimeMs(u64::from_be_bytes(*time)) })
+    }
+
+    fn after(&self, sort: Sort, key: &[u8]) -> After {
+        After([&[sort_code(sort)][..], &self.now.0.to_be_bytes(), key].concat())
+    }
+}
+
+/// The keys of one page, each of which ends with a short id.
+struct Keys {
+    found: Vec<Vec<u8>>,
+    next: Option<Vec<u8>>,
+}
+
+impl Keys {
+    /// Cuts what was found, one more than asked for, down to the page.
+    fn cut(mut found: Vec<Vec<u8>>, limit: usize) -> Self {
+        let more = found.len() > limit;
+        found.truncate(limit);
+        let next = if more { found.last().cloned() } else { None };
+        Self { found, next }
+    }
+}
+
+/// The owners of the lists that a feed is merged from.
+fn owners(port: &dyn ReadPort, feed: &Feed) -> Result<Vec<Owner>, QueryError> {
+    Ok(match feed {
+        Feed::Everything => vec![Owner::Everything],
+        Feed::Community(scope) => vec![Owner::Community(scope_tag(scope))],
+        Feed::Author(author) => vec![Owner::Author(author_tag(author))],
+        Feed::Following(agent) => followed(port, agent, SOURCES_MAX)?,
+        Feed::Home(agent) => {
+            let mut owners = followed(port, agent, SOURCES_MAX / 2)?;
+            let list = keys::of_author(keys::SUBSCRIPTIONS, agent);
+            let subscribed = list.page(port, None, Direction::Up, SOURCES_MAX - owners.len())?;
+            owners.extend(subscribed.iter().filter_map(|(key, _)| tail_id(key)).map(Owner::Community));
+            owners
+        }
+    })
+}
+
+fn followed(port: &dyn ReadPort, agent: &AuthorId, limit: usize) -> Result<Vec<Owner>, QueryError> {
+    let list = keys::of_author(keys::FOLLOWING, agent);
+    let followed = list.page(port, None, Direction::Up, limit)?;
+    let author = |key: &[u8]| key.get(6..22).and_then(|short| short.try_into().ok());
+    Ok(followed.iter().filter_map(|(key, _)| author(key)).map(Owner::Author).collect())
+}
+
+fn keys_of(port: &dyn ReadPort, feed: &Feed, sort: Sort, place: &Place, limit: usize) -> Result<Keys, QueryError> {
+    if limit == 0 {
+        return Ok(Keys { found: Vec::new(), next: None });
+    }
+    let owners = owners(port, feed)?;
+    let list = match sort {
+        Sort::Hot => lists::HOT,
+        Sort::New => lists::NEW,
+        Sort::Best => lists::BEST,
+        Sort::Top(Window::All) => lists::TOP,
+        Sort::Rising => return recent(port, &owners, sort, place, limit),
+        Sort::Top(window) => {
+            return match (feed, window) {
+                (Feed::Everything | Feed::Community(_), Window::Day | Window::Week | Window::Month | Window::Year) => {
+                    windowed(port, owners[0], window, place, limit)
+                }
+                _ => recent(port, &owners, sort, place, limit),
+            };
+        }
+    };
+    let sources = owners.into_iter().map(|owner| owner.feed(list)).collect();
+    let mut merge = Merge::new(port, sources, place.key.as_deref(), limit + 1)?;
+    let found = merge.take(limit + 1)?.into_iter().map(|(key, _)| key.to_vec()).collect();
+    Ok(Keys::cut(found, limit))
+}
+
+/// Top of a window, from the lists of the days or periods that it touches.
+fn windowed(
+    port: &dyn ReadPort,
+    owner: Owner,
+    window: Window,
+    place: &Place,
+    limit: usize,
+) -> Result<Keys, QueryError> {
+    let length = window.length_ms().unwrap_or(0);
+    let since = TimeMs(place.now.0.saturating_sub(length));
+    let (list, bucket) = match window {
+        Window::Year => (lists::TOP_OF_PERIOD, lists::PERIOD_MS),
+        Window::Hour | Window::Day | Window::Week | Window::Month | Window::All => (lists::TOP_OF_DAY, lists::DAY_MS),
+    };
+    // Clocks of others may be ahead: what they signed a little later than now belongs to the window too.
+    let last = lists::bucket_of(place.now.plus_ms(FUTURE_MS_MAX), bucket);
+    let buckets = lists::bucket_of(since, bucket)..=last;
+    let sources = buckets.map(|number| owner.bucket(list, number)).collect();
+    let mut merge = Merge::new(port, sources, place.key.as_deref(), limit + 1)?;
+    let (mut found, mut stepped_over) = (Vec::with_capacity(limit + 1), 0);
+    while found.len() <= limit {
+        let Some((key, _)) = merge.next()? else { break };
+        if time_of(&key[4..]).is_some_and(|time| time >= since) {
+            found.push(key.to_vec());
+            continue;
+        }
+        stepped_over += 1;
+        if stepped_over == STEPPED_OVER_MAX {
+            return Ok(Keys { found: found.into_iter().take(limit).collect(), next: Some(key.to_vec()) });
+        }
+    }
+    Ok(Keys::cut(found, limit))
+}
+
+/// What is computed over the newest posts: rising, and top where no lists are kept for the window.
+fn recent(port: &dyn ReadPort, owners: &[Owner], sort: Sort, place: &Place, limit: usize) -> Result<Keys, QueryError> {
+    let sources = owners.iter().map(|owner| owner.feed(lists::NEW)).collect();
+    let mut merge = Merge::new(port, sources, None, RECENT_MAX)?;
+    let since = match sort {
+        Sort::Top(window) => window.length_ms().map_or(0, |length| place.now.0.saturating_sub(length)),
+        Sort::Hot | Sort::New | Sort::Rising | Sort::Best => 0,
+    };
+    let mut computed = Vec::with_capacity(RECENT_MAX);
+    for (key, value) in merge.take(RECENT_MAX)? {
+        let (Some(time), Some(score), Some(id)) = (time_of(&key), score_of(&value), tail_id(&key)) else { continue };
+        if time.0 < since {
+            break;
+        }
+        let first = match sort {
+            Sort::Rising => sortable(rising(score, time, place.now)).to_vec(),
+            Sort::Top(_) | Sort::Hot | Sort::New | Sort::Best => score_key(score).to_vec(),
+        };
+        computed.push([&first[..], &key[..6], &id].concat());
+    }
+    if let Some(after) = &place.key {
+        computed.retain(|key| key < after);
+    }
+    computed.sort_unstable_by(|a, b| b.cmp(a));
+    computed.truncate(limit + 1);
+    Ok(Keys::cut(computed, limit))
 }

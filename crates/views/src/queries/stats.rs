@@ -1,5 +1,6 @@
 //! Counts over everything that this node holds.
 
+use crate::content::counters;
 use crate::port::{ReadError, ReadPort};
 
 /// What stands here.
@@ -9,9 +10,9 @@ pub struct Stats {
     pub agents: u64,
     /// Communities that stand.
     pub communities: u64,
-    /// Posts.
+    /// Posts that were not removed.
     pub posts: u64,
-    /// Comments.
+    /// Comments in trees that were not removed.
     pub comments: u64,
 }
 
@@ -19,6 +20,12 @@ pub struct Stats {
 ///
 /// # Errors
 /// When the store fails.
-pub fn stats(_port: &dyn ReadPort) -> Result<Stats, ReadError> {
-    Ok(Stats::default())
+pub fn stats(port: &dyn ReadPort) -> Result<Stats, ReadError> {
+    let row = counters::totals(port)?;
+    Ok(Stats {
+        agents: row.agents.unsigned_abs(),
+        communities: row.communities.unsigned_abs(),
+        posts: row.posts.unsigned_abs(),
+        comments: row.comments.unsigned_abs(),
+    })
 }

@@ -1,0 +1,97 @@
+//! Edits and tombstones: what an author says of its own posts and comments, whether they are here yet or not.
+//!
+//! They wait in one collection for each (target, author, scope), so that only those of the target's author in the target's
+//! scope are ever read. An edit is a register for the title and one for the text; a tombstone stands until it is void.
+
+use super::item::{self, Item};
+use super::keys::{self, Short, author_tag, scope_tag};
+use super::register::{self, Order, Step};
+use super::{refs, shown};
+use crate::chunks::Chunks;
+use crate::overlay::Overlay;
+use crate::port::{ReadError, Rows, Stored};
+use crate::void::VoidReason;
+use tidepool_protocol::body::{Edit, Tombstone};
+use tidepool_protocol::limits::COMMENT_CHARS_MAX;
+
+const TOMBSTONE: u8 = 0;
+const TITLE: u8 = 1;
+/// A text that fits a comment and a post.
+const CONTENT: u8 = 2;
+/// A text that fits a post only: too long for a comment, or empty.
+const POST_CONTENT: u8 = 3;
+
+/// Sets what waited for `item` in it.
+pub(crate) fn read_into(rows: &dyn Rows, id: &Short, item: &mut Item) -> Result<(), ReadError> {
+    let all = keys::marks(id, &author_tag(&item.author), &item.scope);
+    let newest = |field: u8| Ok::<_, ReadError>(register::winner(rows, &all, &[field])?.map(|winner| winner.order));
+    item.removed = newest(TOMBSTONE)?.is_some();
+    let content = newest(CONTENT)?;
+    let is_post = item.place.is_none();
+    item.title_edit = if is_post { newest(TITLE)?.map(|order| order.id()) } else { None };
+    item.content_edit = if is_post { content.max(newest(POST_CONTENT)?) } else { content }.map(|order| order.id());
+    Ok(())
+}
+
+fn collection(stored: &Stored, target: &Short) -> Chunks {
+    let header = stored.envelope.header();
+    keys::marks(target, &author_tag(&header.author), &scope_tag(&header.scope))
+}
+
+pub(crate) fn edit(overlay: &mut Overlay<'_>, stored: &Stored, edit: &Edit, step: Step) -> Result<(), ReadError> {
+    let target = edit.target.short();
+    let all = collection(stored, &target);
+    let order = Order::of(&stored.envelope);
+    if edit.title.is_some() {
+        register::change(overlay, &all, &[TITLE], (&order, &[]), step)?;
+    }
+    if let Some(content) = &edit.content {
+        let fits = (1..=COMMENT_CHARS_MAX).contains(&content.chars().count());
+        let field = if fits { CONTENT } else { POST_CONTENT };
+        register::change(overlay, &all, &[field], (&order, &[]), step)?;
+    }
+    tell(overlay, stored, &target, step)
+}
+
+pub(crate) fn tombstone(
+    overlay: &mut Overlay<'_>,
+    stored: &Stored,
+    tombstone: &Tombstone,
+    step: Step,
+) -> Result<(), ReadError> {
+    let target = tombstone.target.short();
+    let order = Order::of(&stored.envelope);
+    register::change(overlay, &collection(stored, &target), &[TOMBSTONE], (&order, &[]), step)?;
+    tell(overlay, stored, &target, step)
+}
+
+/// Lets the target know, if it is here, or judges the envelope that cannot be about it.
+fn tell(overlay: &mut Overlay<'_>, stored: &Stored, target: &Short, step: Step) -> Result<(), ReadError> {
+    let Some(item) = item::get(overlay, target)? else { return Ok(()) };
+    let header = stored.envelope.header();
+    let reason = if author_tag(&item.author) != author_tag(&header.author) {
+        Some(VoidReason::ForeignTarget)
+    } else if item.scope != scope_tag(&header.scope) {
+        Some(VoidReason::ScopeMismatch)
+    } else {
+        None
+    };
+    if reason.is_some() {
+        let id = stored.envelope.id().short();
+        return refs::mark(overlay, &id, if step == Step::Apply { reason } else { None });
+    }
+    let mut changed = item.clone();
+    read_into(overlay, target, &mut changed)?;
+    if changed == item {
+        return Ok(());
+    }
+    // Counters and lists change before the row: they read it, and write the rows of others.
+    if item.visible() && changed.removed {
+        shown::show(overlay, target, &item, Step::Retract)?;
+    }
+    item::put(overlay, target, &changed);
+    if item.removed && changed.visible() {
+        shown::show(overlay, target, &changed, Step::Apply)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,67 @@
+//! What was said about a post or comment before it came: votes, edits and tombstones wait under its short id.
+//!
+//! Those that fit it are found by their key (target, scope, and for edits and tombstones the author). The others are void
+//! from the moment that the target stands, and wait again when it stands no longer: the index is marked accordingly.
+
+use super::item::Item;
+use super::keys::{self, Short, author_tag};
+use crate::chunks;
+use crate::codec::{key, prefix_end};
+use crate::index;
+use crate::overlay::Overlay;
+use crate::port::{ReadError, Rows};
+use crate::void::{VoidReason, mark_content, unmark_content};
+
+/// Marks the envelope whose id begins with `id`, or takes the mark away; one that has left the log needs none.
+pub(crate) fn mark(overlay: &mut Overlay<'_>, id: &Short, reason: Option<VoidReason>) -> Result<(), ReadError> {
+    let Some(entry) = index::by_short(overlay, id)? else { return Ok(()) };
+    match reason {
+        Some(reason) => mark_content(overlay, &entry.id, reason),
+        None if entry.content.is_some() => unmark_content(overlay, &entry.id),
+        None => Ok(()),
+    }
+}
+
+/// The short ids at the ends of all entries of the chunks with `from <= row key < to`.
+fn ids_between(rows: &dyn Rows, from: &[u8], to: &[u8], found: &mut Vec<Short>) -> Result<(), ReadError> {
+    let mut failed = None;
+    rows.scan(from, to, &mut |_, chunk| {
+        let read = chunks::visit_keys(chunk, &mut |key| found.extend(keys::tail_id(key)));
+        failed = read.err();
+        failed.is_none()
+    })?;
+    failed.map_or(Ok(()), Err)
+}
+
+/// Ids of what lies under the key prefix `all` but not under `fitting`, which begins with it.
+fn outside(rows: &dyn Rows, all: &[u8], fitting: &[u8]) -> Result<Vec<Short>, ReadError> {
+    let mut found = Vec::new();
+    ids_between(rows, all, fitting, &mut found)?;
+    ids_between(rows, &prefix_end(fitting), &prefix_end(all), &mut found)?;
+    Ok(found)
+}
+
+/// Marks what cannot be about the item that begins to stand; takes the marks away when it ends.
+pub(crate) fn judge_waiting(overlay: &mut Overlay<'_>, id: &Short, item: &Item, stands: bool) -> Result<(), ReadError> {
+    let author = author_tag(&item.author);
+    let votes = keys::votes(id, &item.scope);
+    let marks = keys::marks(id, &author, &item.scope);
+    let by_author = key(keys::MARKS, &[id, &author]);
+    let mut own = Vec::new();
+    votes.visit_part(overlay, &author, &mut |key, _| {
+        own.extend(keys::tail_id(key));
+        true
+    })?;
+    let judged = [
+        (outside(overlay, &key(keys::VOTES, &[id]), votes.prefix())?, VoidReason::ScopeMismatch),
+        (own, VoidReason::OwnVote),
+        (outside(overlay, &key(keys::MARKS, &[id]), &by_author)?, VoidReason::ForeignTarget),
+        (outside(overlay, &by_author, marks.prefix())?, VoidReason::ScopeMismatch),
+    ];
+    for (ids, reason) in judged {
+        for said in ids {
+            mark(overlay, &said, stands.then_some(reason))?;
+        }
+    }
+    Ok(())
+}
