@@ -21,6 +21,9 @@ use tidepool_protocol::{
 /// 2026-11-24T12:00:00Z, on the day the development network begins.
 pub const NOON: TimeMs = TimeMs(1_795_521_600_000);
 
+/// A millisecond before everybody's genesis.
+pub const TOO_EARLY: TimeMs = TimeMs(NOON.0 - 1);
+
 /// The development network.
 pub fn network() -> NetworkId {
     NetworkGenesis::development().id()
@@ -287,7 +290,7 @@ impl Cast {
             epoch: Epoch::first_of(NOON),
             seq,
             prev,
-            time_ms: NOON.plus_ms(1000 * seq),
+            time_ms: NOON,
             kind,
             body,
         };
