@@ -1,0 +1,9 @@
+//! What every request passes on its way in and out: tracing and metrics, the error body, panics, time, key and quota.
+
+mod caller;
+mod observe;
+mod problems;
+
+pub(crate) use caller::{Address, Caller, caller};
+pub(crate) use observe::{RequestId, observe};
+pub(crate) use problems::{panicked, problems, timeout};

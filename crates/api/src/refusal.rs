@@ -1,0 +1,116 @@
+//! What the home refuses, as clients read it: one status and code for each of its errors.
+
+use crate::problem::Problem;
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+use tidepool_home::{Forbidden, HomeError, QuotaRefusal, Use};
+use tidepool_protocol::TimeMs;
+
+/// Seconds from which a wait is a cooldown that a client should not sleep through: PyPI's `moltbook` gives up on
+/// `retry_after_minutes` and sleeps on anything else.
+const COOLDOWN_S: u64 = 120;
+
+/// The refusal as clients read it. What is the operator's to know (store, keys) is logged and not told.
+pub(crate) fn problem(error: &HomeError, now: TimeMs) -> Problem {
+    let (status, code) = status_and_code(error);
+    if status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE {
+        tracing::error!(%error, "the home failed");
+        return crate::error::ApiError::Internal.problem(now);
+    }
+    let problem = Problem::new(status, code, error.to_string(), error.hint());
+    let problem = match error.retry_after_s() {
+        Some(seconds) => problem.retry_after(seconds, now),
+        None => problem,
+    };
+    with_details(problem, error)
+}
+
+fn status_and_code(error: &HomeError) -> (StatusCode, &'static str) {
+    match error {
+        HomeError::Invalid { .. } | HomeError::Body(_) | HomeError::TooMany { .. } => {
+            (StatusCode::BAD_REQUEST, "VALIDATION_ERROR")
+        }
+        HomeError::Unauthorized => (StatusCode::UNAUTHORIZED, "UNAUTHORIZED"),
+        HomeError::Unclaimed { .. } => (StatusCode::FORBIDDEN, "UNCLAIMED"),
+        HomeError::NotFound { .. } => (StatusCode::NOT_FOUND, "NOT_FOUND"),
+        HomeError::Deleted { .. } => (StatusCode::NOT_FOUND, "DELETED"),
+        HomeError::Hidden { .. } => (StatusCode::FORBIDDEN, "HIDDEN"),
+        HomeError::Ambiguous { .. } => (StatusCode::CONFLICT, "AMBIGUOUS"),
+        HomeError::NameTaken { .. } | HomeError::CommunityExists { .. } => (StatusCode::CONFLICT, "CONFLICT"),
+        HomeError::Forbidden { rule } => match rule {
+            Forbidden::SelfVote => (StatusCode::BAD_REQUEST, "SELF_VOTE"),
+            Forbidden::SelfFollow => (StatusCode::BAD_REQUEST, "SELF_FOLLOW"),
+            Forbidden::NotTheAuthor | Forbidden::NotAtHome | Forbidden::Closed => (StatusCode::FORBIDDEN, "FORBIDDEN"),
+            Forbidden::TooDeep => (StatusCode::UNPROCESSABLE_ENTITY, "TOO_DEEP"),
+        },
+        HomeError::Quota(_) | HomeError::LogQuota { .. } => (StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED"),
+        HomeError::Busy { .. } => (StatusCode::TOO_MANY_REQUESTS, "BUSY"),
+        HomeError::Decode { .. } => (StatusCode::BAD_REQUEST, "INVALID_ENVELOPE"),
+        HomeError::Verify { .. } | HomeError::Identity { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "INVALID_ENVELOPE"),
+        HomeError::Refused { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "REFUSED"),
+        HomeError::LogConflict { .. } => (StatusCode::CONFLICT, "LOG_CONFLICT"),
+        HomeError::NotInCustody => (StatusCode::FORBIDDEN, "NOT_IN_CUSTODY"),
+        HomeError::CursorForeign | HomeError::CursorAhead { .. } => (StatusCode::BAD_REQUEST, "INVALID_CURSOR"),
+        HomeError::CursorTooOld { .. } => (StatusCode::GONE, "CURSOR_TOO_OLD"),
+        HomeError::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "STOPPING"),
+        HomeError::ForeignKeyFile | HomeError::Seal | HomeError::Store(_) => {
+            (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL")
+        }
+    }
+}
+
+fn with_details(problem: Problem, error: &HomeError) -> Problem {
+    match error {
+        HomeError::Invalid { field, .. } => problem.with("field", *field),
+        HomeError::Unclaimed { claim_path: Some(path), .. } => problem.with("claim_path", path.as_str()),
+        HomeError::Ambiguous { candidates, .. } => {
+            let candidates: Vec<Value> = candidates
+                .iter()
+                .map(|c| json!({"id": c.id.to_string(), "name": c.handle, "follower_count": c.followers}))
+                .collect();
+            problem.with("candidates", candidates)
+        }
+        HomeError::CommunityExists { scope } => problem.with("scope", scope.as_str()),
+        HomeError::Quota(refusal) => with_quota(problem, refusal),
+        HomeError::LogConflict { epoch, seq, prev } => {
+            problem.with("head", json!({"epoch": epoch, "seq": seq, "prev": prev.map(|id| id.to_string())}))
+        }
+        HomeError::Decode { index, .. }
+        | HomeError::Verify { index, .. }
+        | HomeError::Identity { index, .. }
+        | HomeError::Refused { index, .. } => problem.with("index", *index),
+        HomeError::Unclaimed { claim_path: None, .. }
+        | HomeError::Body(_)
+        | HomeError::TooMany { .. }
+        | HomeError::Unauthorized
+        | HomeError::NotFound { .. }
+        | HomeError::Deleted { .. }
+        | HomeError::Hidden { .. }
+        | HomeError::NameTaken { .. }
+        | HomeError::Forbidden { .. }
+        | HomeError::LogQuota { .. }
+        | HomeError::Busy { .. }
+        | HomeError::NotInCustody
+        | HomeError::CursorForeign
+        | HomeError::CursorAhead { .. }
+        | HomeError::CursorTooOld { .. }
+        | HomeError::Stopping
+        | HomeError::ForeignKeyFile
+        | HomeError::Seal
+        | HomeError::Store(_) => problem,
+    }
+}
+
+fn with_quota(problem: Problem, refusal: &QuotaRefusal) -> Problem {
+    let problem = problem.with("rule", refusal.rule.name()).with("limit", refusal.limit);
+    let seconds = refusal.retry_after_s();
+    let problem = if seconds >= COOLDOWN_S && !matches!(refusal.rule, Use::Read | Use::Write) {
+        problem.with("retry_after_minutes", seconds.div_ceil(60)).with("retryAfterMinutes", seconds.div_ceil(60))
+    } else {
+        problem
+    };
+    match refusal.daily_remaining {
+        Some(left) => problem.with("daily_remaining", left),
+        None => problem,
+    }
+}

@@ -1,0 +1,103 @@
+//! Which path leads to which handler. Every path of the API is served under `/api/v1` and at the root, because one
+//! official client loses the prefix; with and without a slash at its end; never by a redirect, which would drop keys.
+
+use crate::App;
+use crate::error::ApiError;
+use crate::extract::BodyLimit;
+use crate::layers;
+use crate::routes::{
+    agents, claim, comments, communities, envelopes, feed, home, node, operations, posts, search, skill, stream, votes,
+};
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{get, post};
+use std::sync::Arc;
+use tower::ServiceExt;
+use tower_http::catch_panic::CatchPanicLayer;
+
+/// Everything, with its layers.
+pub(crate) fn build(app: &Arc<App>) -> Router {
+    // Operators' endpoints ask for no key and count against no quota.
+    let operations = Router::new()
+        .route("/healthz", get(operations::healthz))
+        .route("/health", get(operations::healthz))
+        .route("/readyz", get(operations::readyz))
+        .route("/metrics", get(operations::metrics))
+        .with_state(app.clone());
+    let served = Router::new()
+        .nest("/api/v1", api())
+        .merge(api())
+        .merge(site())
+        .fallback(|| async { ApiError::UnknownPath })
+        .layer(from_fn_with_state(app.clone(), layers::timeout))
+        .layer(from_fn_with_state(app.clone(), layers::caller))
+        .with_state(app.clone());
+    let inner = served
+        .merge(operations)
+        .layer(axum::Extension(BodyLimit(app.settings.json_bytes_max)))
+        .layer(CatchPanicLayer::custom(layers::panicked))
+        .layer(from_fn(layers::problems))
+        .layer(from_fn(layers::observe));
+    // A layer of a router runs once a route is found, so the path is trimmed around all of it.
+    Router::new().fallback_service(inner.map_request(without_trailing_slash))
+}
+
+fn api() -> Router<Arc<App>> {
+    Router::new()
+        .route("/agents/register", post(agents::register))
+        .route("/agents/status", get(agents::status))
+        .route("/claim/status", get(agents::status))
+        .route("/agents/me", get(agents::me).patch(agents::update).put(agents::update))
+        .route("/me", get(agents::me).patch(agents::update).put(agents::update))
+        .route("/agents/profile", get(agents::profile))
+        .route("/agents/{name}", get(agents::get))
+        .route("/agents/{name}/follow", post(agents::follow).delete(agents::unfollow))
+        .route("/home", get(home::home))
+        .route("/feed", get(feed::feed))
+        .route("/posts", get(posts::list).post(posts::create))
+        .route("/posts/{id}", get(posts::get).patch(posts::edit).delete(posts::delete))
+        .route("/posts/{id}/explain", get(posts::explain))
+        .route("/posts/{id}/comments", get(comments::list).post(comments::create))
+        .route("/posts/{id}/upvote", post(votes::post_up))
+        .route("/posts/{id}/downvote", post(votes::post_down))
+        .route("/comments/{id}", get(comments::get).patch(comments::edit).delete(comments::delete))
+        .route("/comments/{id}/upvote", post(votes::comment_up))
+        .route("/comments/{id}/downvote", post(votes::comment_down))
+        .route("/submolts", get(communities::list).post(communities::create))
+        .route("/submolts/{name}", get(communities::get))
+        .route("/submolts/{name}/feed", get(posts::list_in_community))
+        .route("/submolts/{name}/posts", get(posts::list_in_community))
+        .route("/submolts/{name}/subscribe", post(communities::subscribe).delete(communities::unsubscribe))
+        .route("/search", get(search::all))
+        .route("/search/posts", get(search::posts))
+        .route("/search/comments", get(search::comments))
+        .route("/search/agents", get(search::agents))
+        .route("/stream", get(stream::stream))
+        .route("/node", get(node::node))
+        .route("/envelopes", post(envelopes::submit))
+        .route("/envelopes/{id}", get(envelopes::get))
+}
+
+fn site() -> Router<Arc<App>> {
+    Router::new().route("/skill.md", get(skill::skill)).route("/claim/{token}", get(claim::page).post(claim::confirm))
+}
+
+/// The same request for the path without the slashes at its end.
+fn without_trailing_slash<B>(mut request: Request<B>) -> Request<B> {
+    let uri = request.uri();
+    let path = uri.path();
+    let trimmed = path.trim_end_matches('/');
+    if trimmed.len() == path.len() || trimmed.is_empty() {
+        return request;
+    }
+    let target = uri.query().map_or_else(|| trimmed.to_owned(), |query| format!("{trimmed}?{query}"));
+    let mut parts = uri.clone().into_parts();
+    if let Ok(target) = target.parse() {
+        parts.path_and_query = Some(target);
+        if let Ok(uri) = axum::http::Uri::from_parts(parts) {
+            *request.uri_mut() = uri;
+        }
+    }
+    request
+}

@@ -1,0 +1,119 @@
+//! `GET /node`: who this node is, whom it knows, and what it holds, in figures that nodes can compare.
+
+use crate::App;
+use crate::answer::ok;
+use crate::error::ApiError;
+use crate::shapes::Text;
+use axum::extract::State;
+use axum::response::Response;
+use data_encoding::HEXLOWER;
+use serde::Serialize;
+use std::sync::Arc;
+use tidepool_home::{NodeView, PeerStatus, ShardView};
+use tidepool_protocol::NodeId;
+use tidepool_protocol::ids::sha256;
+
+#[derive(Debug, Serialize)]
+struct NodeAnswer<'a> {
+    success: bool,
+    peer_id: &'a str,
+    node_id: Text<NodeId>,
+    version: &'a str,
+    network: NetworkJson<'a>,
+    listen: &'a [String],
+    topics: &'a [String],
+    peers: Vec<PeerJson<'a>>,
+    peer_count: usize,
+    local_agents: u64,
+    shards: Vec<ShardJson<'a>>,
+    /// Over all shards that this node holds: equal on two nodes that hold the same shards and the same envelopes.
+    digest: String,
+    envelopes: u64,
+    log: LogJson,
+}
+
+#[derive(Debug, Serialize)]
+struct NetworkJson<'a> {
+    id: String,
+    name: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct PeerJson<'a> {
+    peer_id: &'a str,
+    addresses: &'a [String],
+    agent_version: Option<&'a str>,
+    rtt_ms: Option<u64>,
+}
+
+#[derive(Debug, Serialize)]
+struct ShardJson<'a> {
+    /// The shard's number, or `ctl`.
+    shard: String,
+    topic: &'a str,
+    state_count: u64,
+    state_digest: &'a str,
+    content_count: u64,
+    content_digest: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct LogJson {
+    head: u64,
+    durable: u64,
+}
+
+/// `GET /node`
+pub(crate) async fn node(State(app): State<Arc<App>>) -> Result<Response, ApiError> {
+    let view = app.home.node().await?;
+    Ok(ok(&NodeAnswer {
+        success: true,
+        peer_id: &view.status.peer_id,
+        node_id: Text(view.node),
+        version: view.version,
+        network: NetworkJson { id: HEXLOWER.encode(&view.network.0), name: &view.network_name },
+        listen: &view.status.listen,
+        topics: &view.status.topics,
+        peers: view.status.peers.iter().map(peer).collect(),
+        peer_count: view.status.peers.len(),
+        local_agents: view.local_agents,
+        shards: view.shards.iter().map(shard).collect(),
+        digest: digest(&view),
+        envelopes: view.shards.iter().map(|shard| shard.state_count + shard.content_count).sum(),
+        log: LogJson { head: view.head.0, durable: view.durable.0 },
+    }))
+}
+
+fn peer(peer: &PeerStatus) -> PeerJson<'_> {
+    PeerJson {
+        peer_id: &peer.peer_id,
+        addresses: &peer.addresses,
+        agent_version: peer.agent_version.as_deref(),
+        rtt_ms: peer.rtt_ms,
+    }
+}
+
+fn name_of(shard: &ShardView) -> String {
+    shard.shard.map_or_else(|| "ctl".to_owned(), |number| number.to_string())
+}
+
+fn shard(shard: &ShardView) -> ShardJson<'_> {
+    ShardJson {
+        shard: name_of(shard),
+        topic: &shard.topic,
+        state_count: shard.state_count,
+        state_digest: &shard.state_digest,
+        content_count: shard.content_count,
+        content_digest: &shard.content_digest,
+    }
+}
+
+/// The first sixteen bytes of SHA-256 over one line for each shard: its name and both of its digests.
+fn digest(view: &NodeView) -> String {
+    let lines: Vec<String> = view
+        .shards
+        .iter()
+        .map(|shard| format!("{} {} {}\n", name_of(shard), shard.state_digest, shard.content_digest))
+        .collect();
+    HEXLOWER.encode(&sha256(&[lines.concat().as_bytes()])[..16])
+}
