@@ -7,7 +7,7 @@ use crate::identity;
 use crate::index::{self, Entry};
 use crate::logs::insert::{Placed, insert};
 use crate::overlay::Overlay;
-use crate::port::{Cursor, ReadError, Stored};
+use crate::port::{Cursor, Envelopes, ReadError, Stored};
 use crate::void::{self, Author, VoidReason, evict, is_unfit, settle, settle_one};
 use crate::vouch::{checkpoint, keep};
 use crate::work::Work;
@@ -61,6 +61,28 @@ pub fn fold(overlay: &mut Overlay<'_>, stored: &Stored, genesis: &NetworkGenesis
         logged(overlay, stored, entry, genesis, &mut work)?;
     }
     finish(overlay, work, genesis)
+}
+
+/// Folds the envelopes of the log behind `after` again, at most `limit`: after a crash, or to reindex. Says up to where, and
+/// what left the log on the way; `after` itself when nothing is left to fold.
+///
+/// # Errors
+/// When the store fails.
+pub fn refold(
+    overlay: &mut Overlay<'_>,
+    after: Cursor,
+    limit: usize,
+    genesis: &NetworkGenesis,
+) -> Result<(Cursor, Folded), ReadError> {
+    let mut upto = after;
+    let mut folded = Folded::default();
+    for stored in overlay.stored_after(after, limit)? {
+        let one = fold(overlay, &stored, genesis)?;
+        upto = stored.cursor;
+        folded.evicted.extend(one.evicted);
+        folded.jobs = one.jobs;
+    }
+    Ok((upto, folded))
 }
 
 fn logged(

@@ -16,11 +16,13 @@ pub mod port;
 pub mod queries;
 pub mod rank;
 pub mod rows;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod void;
 mod vouch;
 mod work;
 
-pub use fold::{Evicted, Folded, fold};
+pub use fold::{Evicted, Folded, fold, refold};
 pub use overlay::Overlay;
 pub use port::{Cursor, Envelopes, Origin, ReadError, ReadPort, RowWrite, Rows, Stored};
 pub use void::VoidReason;
