@@ -217,7 +217,7 @@ pub fn network(config: &Config) -> Result<NetworkGenesis, ConfigError> {
 }
 
 fn read_network(path: &Path) -> Result<NetworkGenesis, ConfigError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| ConfigError::NetworkFile { path: path.to_owned(), source })?;
+    let text =
+        std::fs::read_to_string(path).map_err(|source| ConfigError::NetworkFile { path: path.to_owned(), source })?;
     NetworkGenesis::from_json(&text).map_err(|source| ConfigError::Network { path: path.to_owned(), source })
 }

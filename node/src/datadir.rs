@@ -58,7 +58,9 @@ pub enum DataDirError {
         source: io::Error,
     },
     /// It was made by a newer version.
-    #[error("data directory {path} has layout {seen}, this version reads up to {LAYOUT_VERSION}; run the newer tidepool that made it")]
+    #[error(
+        "data directory {path} has layout {seen}, this version reads up to {LAYOUT_VERSION}; run the newer tidepool that made it"
+    )]
     Newer {
         /// The directory.
         path: PathBuf,
@@ -113,12 +115,8 @@ impl DataDir {
             return Err(DataDirError::Foreign(path.to_owned()));
         }
         let lock_path = path.join("lock");
-        let lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&lock_path)
-            .map_err(fail(&lock_path))?;
+        let lock =
+            OpenOptions::new().create(true).truncate(false).write(true).open(&lock_path).map_err(fail(&lock_path))?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(DataDirError::Locked(path.to_owned())),
@@ -171,8 +169,8 @@ pub fn read_ready(path: &Path) -> Result<Ready, io::Error> {
 
 fn check_label(path: &Path, label_path: &Path, network: NetworkId) -> Result<(), DataDirError> {
     let damaged = |reason: String| DataDirError::Label { path: label_path.to_owned(), reason };
-    let text = fs::read_to_string(label_path)
-        .map_err(|source| DataDirError::Io { path: label_path.to_owned(), source })?;
+    let text =
+        fs::read_to_string(label_path).map_err(|source| DataDirError::Io { path: label_path.to_owned(), source })?;
     let value: serde_json::Value = serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
     // The layout is read alone first: of a newer one, nothing else is known.
     if let Some(seen) = value.get("layout").and_then(serde_json::Value::as_u64)

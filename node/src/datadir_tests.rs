@@ -57,13 +57,8 @@ fn a_directory_full_of_something_else_is_left_alone() {
 fn ready_is_gone_after_a_start_that_follows_a_kill() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("pool");
-    let ready = Ready {
-        api: "http://127.0.0.1:1".into(),
-        peer_id: "12D3".into(),
-        listen: vec![],
-        pid: 1,
-        version: "0".into(),
-    };
+    let ready =
+        Ready { api: "http://127.0.0.1:1".into(), peer_id: "12D3".into(), listen: vec![], pid: 1, version: "0".into() };
     let held = DataDir::open(&path, NETWORK, "test").unwrap();
     held.write_ready(&ready).unwrap();
     assert_eq!(read_ready(&path).unwrap(), ready);

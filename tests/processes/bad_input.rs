@@ -55,8 +55,7 @@ fn a_locked_directory_and_a_port_in_use_are_told_apart() {
     refused(&run(&["run", "--data-dir", pool.to_str().unwrap()]), 5, &["locked", "--data-dir"]);
     let api = node.api().trim_start_matches("http://");
     let other = directory.path().join("other");
-    let arguments =
-        ["run", "--data-dir", other.to_str().unwrap(), "--api", api, "--listen", "/ip4/127.0.0.1/tcp/0"];
+    let arguments = ["run", "--data-dir", other.to_str().unwrap(), "--api", api, "--listen", "/ip4/127.0.0.1/tcp/0"];
     refused(&run(&arguments), 6, &[api, "--api"]);
 }
 

@@ -32,7 +32,10 @@ fn a_post_is_read_by_a_node_that_knows_its_home_only_through_another() {
         .collect();
     delays_ms.sort_unstable();
     let median = delays_ms[TIMED / 2];
-    println!("post on the first, read on the third: median {median} ms, longest {} ms of {TIMED}", delays_ms[TIMED - 1]);
+    println!(
+        "post on the first, read on the third: median {median} ms, longest {} ms of {TIMED}",
+        delays_ms[TIMED - 1]
+    );
 
     wait_for("equal digests on all three", || {
         let digests = [first.digests(), second.digests(), third.digests()];

@@ -207,7 +207,9 @@ pub fn try_http(
 /// The Python that has the clients of `tests/requirements.txt`; `None`, with a line that says so, when there is none.
 pub fn python() -> Option<PathBuf> {
     let Some(python) = std::env::var_os("TIDEPOOL_PYTHON") else {
-        eprintln!("skipped: TIDEPOOL_PYTHON names no Python with tests/requirements.txt installed; .ci/run sets one up");
+        eprintln!(
+            "skipped: TIDEPOOL_PYTHON names no Python with tests/requirements.txt installed; .ci/run sets one up"
+        );
         return None;
     };
     Some(python.into())

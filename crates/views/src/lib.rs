@@ -7,12 +7,14 @@
 pub mod chunks;
 pub mod codec;
 pub mod content;
+pub mod explain;
 pub mod fold;
 pub mod identity;
 pub mod index;
 pub mod logs;
 pub mod overlay;
 pub mod port;
+pub mod presence;
 pub mod queries;
 pub mod rank;
 pub mod rows;

@@ -13,8 +13,8 @@ pub(super) fn init(place: &Place) -> Result<Exit, Failure> {
     let run = Run { place: place.clone(), listen: vec![], seed: vec![], api: None, log_format: None, log: None };
     let config = config::load(&run)?;
     let genesis = config::network(&config)?;
-    let directory =
-        DataDir::open(&config.data_dir, genesis.id(), &genesis.name).map_err(|error| Failure::from(StartError::from(error)))?;
+    let directory = DataDir::open(&config.data_dir, genesis.id(), &genesis.name)
+        .map_err(|error| Failure::from(StartError::from(error)))?;
     let keys = runtime::node_keys(directory.path())?;
     let file = directory.path().join(CONFIG_FILE);
     let written = if file.exists() { false } else { std::fs::write(&file, TEMPLATE).is_ok() };

@@ -17,8 +17,8 @@ pub(super) fn run(wanted: &Run) -> Result<Exit, Failure> {
     let config = config::load(wanted)?;
     let genesis = config::network(&config)?;
     logging::start(&config.log).map_err(|error| Failure::new(Exit::Config, error))?;
-    let directory =
-        DataDir::open(&config.data_dir, genesis.id(), &genesis.name).map_err(|error| Failure::from(StartError::from(error)))?;
+    let directory = DataDir::open(&config.data_dir, genesis.id(), &genesis.name)
+        .map_err(|error| Failure::from(StartError::from(error)))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut node = RunningNode::start(config, genesis, directory).await?;

@@ -1,5 +1,6 @@
 //! Puts one node together and takes it apart again.
 
+use super::clock;
 use super::driver::{Driver, Ended};
 use super::error::StartError;
 use super::flusher::Flusher;
@@ -9,7 +10,6 @@ use super::metrics::{self, Meters};
 use super::network_port::NetworkLink;
 use super::replies::Replies;
 use super::verifier::Verifier;
-use super::clock;
 use crate::config::{Config, StoreConfig};
 use crate::datadir::{DataDir, Ready, write_whole};
 use std::path::Path;
@@ -170,7 +170,18 @@ impl RunningNode {
             version: env!("CARGO_PKG_VERSION").to_owned(),
         };
         directory.write_ready(&ready)?;
-        Ok(Self { ready, home, directory, lanes, net, stop_api: Some(stop_api), api, swarm, kernel: Some(kernel), _meters: meters })
+        Ok(Self {
+            ready,
+            home,
+            directory,
+            lanes,
+            net,
+            stop_api: Some(stop_api),
+            api,
+            swarm,
+            kernel: Some(kernel),
+            _meters: meters,
+        })
     }
 
     /// How it is reached.
@@ -278,4 +289,3 @@ fn write_peers(directory: &Path, peers: &[KnownPeer]) {
         tracing::warn!(path = %path.display(), %error, "known peers were not written");
     }
 }
-

@@ -23,7 +23,9 @@ pub enum StartError {
     #[error(transparent)]
     Net(#[from] NetError),
     /// The API's address.
-    #[error("cannot serve the API on {address}: {source}; free the port, or pass another --api (port 0 takes a free one)")]
+    #[error(
+        "cannot serve the API on {address}: {source}; free the port, or pass another --api (port 0 takes a free one)"
+    )]
     Api {
         /// The address.
         address: SocketAddr,

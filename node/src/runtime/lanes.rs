@@ -47,12 +47,8 @@ pub(crate) fn lanes() -> (Lanes, Waiting) {
     let (results, results_waiting) = unbounded();
     let (requests, requests_waiting) = bounded(REQUESTS_MAX);
     let (frames, frames_waiting) = bounded(FRAMES_MAX);
-    let waiting = Waiting {
-        local: local_waiting,
-        results: results_waiting,
-        requests: requests_waiting,
-        frames: frames_waiting,
-    };
+    let waiting =
+        Waiting { local: local_waiting, results: results_waiting, requests: requests_waiting, frames: frames_waiting };
     (Lanes { local, results, requests, frames }, waiting)
 }
 

@@ -73,18 +73,11 @@ fn kernel(node: &str, counters: &Counters) {
     labelled(node, "tidepool_frames_total", "verdict", &BTreeMap::from(frames));
     labelled(node, "tidepool_frames_dropped_total", "reason", &counters.frames_dropped);
     labelled(node, "tidepool_envelopes_refused_total", "reason", &counters.refused);
-    let admitted = [
-        ("local", counters.admitted_local),
-        ("gossip", counters.admitted_gossip),
-        ("sync", counters.admitted_sync),
-    ];
+    let admitted =
+        [("local", counters.admitted_local), ("gossip", counters.admitted_gossip), ("sync", counters.admitted_sync)];
     labelled(node, "tidepool_envelopes_admitted_total", "origin", &BTreeMap::from(admitted));
     labelled(node, "tidepool_request_failures_total", "failure", &counters.request_failures);
-    let sync = [
-        ("done", counters.sync_done),
-        ("failed", counters.sync_failed),
-        ("equal", counters.sync_equal),
-    ];
+    let sync = [("done", counters.sync_done), ("failed", counters.sync_failed), ("equal", counters.sync_equal)];
     labelled(node, "tidepool_sync_sessions_total", "outcome", &BTreeMap::from(sync));
     for (name, value) in [
         ("tidepool_envelopes_duplicate_total", counters.duplicates),

@@ -64,7 +64,6 @@ pub(crate) const CHUNKED: &[u8] = &[
     FEED,
     COMMENTS,
     FIELDS,
-    HANDLES,
     RECENT_AGENTS,
     FOLLOWER_REGISTER,
     FOLLOWERS,

@@ -3,6 +3,7 @@
 use super::branch::{self, decide};
 use super::row::{Operation, Summary};
 use crate::codec;
+use crate::content;
 use crate::index;
 use crate::overlay::Overlay;
 use crate::port::{ReadError, Stored};
@@ -56,9 +57,10 @@ fn begun(
                 overlay.put(handle_key(&state), Vec::new());
             }
             set_home(overlay, None, &state);
+            content::identity_began(overlay, &state, genesis)?;
             Summary::new(state).put(overlay);
         }
-        Some(known) => another_genesis(overlay, stored, state, known)?,
+        Some(known) => another_genesis(overlay, stored, state, known, genesis)?,
     }
     checkpoint::operation_arrived(overlay, &stored.envelope.id(), work)?;
     Ok(None)
@@ -70,9 +72,14 @@ fn another_genesis(
     stored: &Stored,
     state: IdentityState,
     mut known: Summary,
+    genesis: &NetworkGenesis,
 ) -> Result<(), ReadError> {
-    let beside =
-        if state.operation < known.genesis.operation { std::mem::replace(&mut known.genesis, state) } else { state };
+    let mut beside = state;
+    if beside.operation < known.genesis.operation {
+        std::mem::swap(&mut known.genesis, &mut beside);
+        content::identity_ended(overlay, &beside)?;
+        content::identity_began(overlay, &known.genesis, genesis)?;
+    }
     let cursor = index::get(overlay, &beside.operation)?.map_or(stored.cursor, |entry| entry.cursor);
     Operation { state: beside, extends: EnvelopeId::ZERO, majority: false, priority: 0, stands: None, cursor }
         .put(overlay);
