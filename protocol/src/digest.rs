@@ -46,6 +46,12 @@ impl SetSum {
         self.count += other.count;
     }
 
+    /// Takes all ids of a subset out.
+    pub fn leave(&mut self, subset: &Self) {
+        self.sub_limbs(subset.limbs);
+        self.count = self.count.saturating_sub(subset.count);
+    }
+
     fn add_limbs(&mut self, other: [u64; 4]) {
         let mut carry = false;
         for (limb, other) in self.limbs.iter_mut().zip(other) {

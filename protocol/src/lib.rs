@@ -21,6 +21,7 @@ pub mod scope;
 pub mod sequence;
 pub mod signer;
 pub mod slot;
+pub mod sync;
 pub mod text;
 pub mod time;
 
