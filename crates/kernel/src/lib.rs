@@ -5,16 +5,37 @@
 //! tests and in a simulator; the same inputs give the same effects.
 
 pub mod admission;
+mod bundler;
+mod compose;
+pub mod counters;
 pub mod custody;
+pub mod digest;
 pub mod effect;
+mod gate;
+mod handle;
+mod heads;
 pub mod input;
+mod intake;
 pub mod local;
+mod locate;
+pub mod node;
+mod outbox;
 pub mod peer;
+mod pending;
+pub mod presence;
+mod random;
+mod requests;
+pub mod settings;
 pub mod store;
+mod sync;
+mod turn;
 
+pub use counters::Counters;
 pub use custody::Custody;
 pub use effect::{Effect, Outbox, Verdict};
 pub use input::{Input, Invalid, PublishOutcome, RequestFailure, Timer};
 pub use local::{Compose, LocalError, LocalRequest, Receipt, RowExpect, Ticket};
+pub use node::Node;
 pub use peer::{Channel, GossipId, Peer, RequestId};
+pub use settings::{Coverage, Limits, NodeSettings};
 pub use store::{Batch, Store, StoreError, StoreReader};

@@ -1,0 +1,84 @@
+//! What a node counts, as plain data: whoever shows it reads it from here.
+
+use std::collections::BTreeMap;
+
+/// Counters since the start, and sizes as they are now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Frames of gossip that were accepted.
+    pub frames_accepted: u64,
+    /// Frames of gossip that were ignored.
+    pub frames_ignored: u64,
+    /// Frames of gossip that were rejected.
+    pub frames_rejected: u64,
+    /// Frames of gossip that were dropped at the gate, by reason; ignored ones, so counted there too.
+    pub frames_dropped: BTreeMap<&'static str, u64>,
+    /// Envelopes that were refused, by reason.
+    pub refused: BTreeMap<&'static str, u64>,
+    /// Envelopes that were admitted and written, from agents at home here.
+    pub admitted_local: u64,
+    /// Envelopes that were admitted and written, from gossip.
+    pub admitted_gossip: u64,
+    /// Envelopes that were admitted and written, from sync.
+    pub admitted_sync: u64,
+    /// Envelopes that were known before.
+    pub duplicates: u64,
+    /// Envelopes that left the log, because their position holds two lower ids.
+    pub evicted: u64,
+    /// Envelopes that were admitted and not held, for the same reason.
+    pub not_held: u64,
+    /// Ephemeral envelopes that were taken.
+    pub ephemeral: u64,
+    /// Envelopes that waited for an identity.
+    pub pending_added: u64,
+    /// Those of them that were dropped: no room, or no identity in time.
+    pub pending_dropped: u64,
+    /// Envelopes that wait for an identity now.
+    pub pending: u64,
+    /// Answers in which a peer did not know an author whose envelope it had sent.
+    pub chains_missing: u64,
+    /// Published envelopes that no peer is known to have, now.
+    pub outbox: u64,
+    /// Bundles that were handed to gossip.
+    pub bundles: u64,
+    /// Bytes of bundles that were handed to gossip.
+    pub bundle_bytes: u64,
+    /// Batches that were appended.
+    pub batches: u64,
+    /// Flushes that were asked for.
+    pub flushes: u64,
+    /// Sync sessions that were begun.
+    pub sync_begun: u64,
+    /// Sync sessions that ended with nothing left to ask.
+    pub sync_done: u64,
+    /// Sync sessions that were given up.
+    pub sync_failed: u64,
+    /// Sync sessions that found both sides equal at once.
+    pub sync_equal: u64,
+    /// Requests of peers that were served.
+    pub served: u64,
+    /// Requests of peers that were refused for their budget.
+    pub served_busy: u64,
+    /// Bytes received in answers.
+    pub sync_bytes_in: u64,
+    /// Bytes sent in answers.
+    pub sync_bytes_out: u64,
+    /// Requests to peers that brought no answer, by failure.
+    pub request_failures: BTreeMap<&'static str, u64>,
+    /// Local requests that were done.
+    pub local_done: u64,
+    /// Local requests that were not.
+    pub local_failed: u64,
+    /// Peers that are connected now.
+    pub peers: u64,
+}
+
+impl Counters {
+    pub(crate) fn refuse(&mut self, label: &'static str) {
+        *self.refused.entry(label).or_default() += 1;
+    }
+
+    pub(crate) fn drop_frame(&mut self, label: &'static str) {
+        *self.frames_dropped.entry(label).or_default() += 1;
+    }
+}

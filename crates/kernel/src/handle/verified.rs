@@ -1,0 +1,183 @@
+//! `Verified`: signatures hold or do not; judge, admit, write, and promise what may be said once it is durable.
+
+use crate::admission::{Admitted, Refusal};
+use crate::custody::Custody;
+use crate::effect::{Effect, Verdict};
+use crate::gate::{Frame, Job};
+use crate::input::{Invalid, Timer};
+use crate::intake::{Exam, Scratch};
+use crate::local::Ticket;
+use crate::node::Node;
+use crate::peer::Peer;
+use crate::pending::Came;
+use crate::store::{Store, StoreError};
+use crate::turn::Speech;
+use tidepool_protocol::limits::GOSSIP_AGE_MS_MAX;
+use tidepool_protocol::{AuthorId, Envelope, Verified};
+use tidepool_views::Origin;
+
+/// One envelope's result.
+pub(crate) type Checked = Result<Verified<Envelope>, Invalid>;
+
+impl<S: Store, C: Custody> Node<S, C> {
+    pub(super) fn on_verified(&mut self, ticket: Ticket, results: Vec<Checked>) -> Result<(), StoreError> {
+        self.gate.verifier.done(results.len());
+        match self.gate.jobs.remove(&ticket) {
+            Some(Job::Gossip(frame)) => self.judge_frame(frame, results)?,
+            Some(Job::Answer { from, request, purpose }) => self.take_answer(from, request, purpose, results)?,
+            Some(Job::Submit { ticket, request }) => {
+                self.gate.local_waiting -= 1;
+                self.submit_verified(ticket, request, results)?;
+            }
+            None => {}
+        }
+        self.verify_next();
+        Ok(())
+    }
+
+    /// Judges a bundle whole, then writes what is good of it.
+    fn judge_frame(&mut self, frame: Frame, results: Vec<Checked>) -> Result<(), StoreError> {
+        let mut verdict = Verdict::Accept;
+        let mut good = Vec::new();
+        for (place, result) in results.into_iter().enumerate() {
+            match result {
+                Ok(envelope) => good.push((place < frame.identities, envelope)),
+                Err(invalid) => {
+                    let refusal = Refusal::Invalid(invalid);
+                    if refusal.verdict() == Verdict::Reject {
+                        self.gate.failed.insert(frame.hashes[place]);
+                    }
+                    verdict = verdict.max(refusal.verdict());
+                    self.counters.refuse(refusal.label());
+                }
+            }
+        }
+        let mut fresh: Vec<(Admitted, bool)> = Vec::new();
+        let mut missing = Vec::new();
+        let mut new_envelopes = 0;
+        let mut scratch = Scratch::default();
+        for (is_identity, envelope) in good {
+            if let Some(refusal) = self.gossip_rule(&frame, is_identity, &envelope) {
+                verdict = verdict.max(refusal.verdict());
+                self.counters.refuse(refusal.label());
+                continue;
+            }
+            match self.examine(&envelope, &mut scratch)? {
+                Exam::New(admitted) => {
+                    new_envelopes += usize::from(!is_identity);
+                    fresh.push((admitted, is_identity));
+                }
+                Exam::Known(_) => self.counters.duplicates += 1,
+                Exam::NotHeld => self.counters.not_held += 1,
+                Exam::Refused(refusal) => {
+                    verdict = verdict.max(refusal.verdict());
+                    self.counters.refuse(refusal.label());
+                }
+                Exam::Missing(author) => {
+                    verdict = verdict.max(Verdict::Ignore);
+                    missing.push((author, envelope));
+                }
+            }
+        }
+        if verdict == Verdict::Reject {
+            self.judge(frame.id, Verdict::Reject);
+            return Ok(());
+        }
+        if new_envelopes * 2 < frame.envelopes {
+            verdict = Verdict::Ignore;
+        }
+        for (author, envelope) in missing {
+            self.wait_for(author, envelope, frame.from, Came::Gossip);
+        }
+        let again = verdict == Verdict::Ignore;
+        for (admitted, is_identity) in fresh {
+            self.take_gossip(admitted, frame.from, again && !is_identity)?;
+        }
+        match verdict {
+            Verdict::Accept => {
+                self.count_verdict(verdict);
+                self.speak(Speech::Effect(Effect::Judge { id: frame.id, verdict }))?;
+            }
+            Verdict::Ignore | Verdict::Reject => self.judge(frame.id, verdict),
+        }
+        self.ask_for_pending()
+    }
+
+    /// What gossip asks of an envelope beyond admission: its topic, its age, its body.
+    fn gossip_rule(&self, frame: &Frame, is_identity: bool, envelope: &Envelope) -> Option<Refusal> {
+        let header = envelope.header();
+        if is_identity {
+            // A chain goes with the envelopes of its author wherever they go, whatever its age.
+            let kind = header.kind;
+            let fits = kind.is_identity_operation();
+            return (!fits).then(|| Refusal::Scope { kind, scope: header.scope.clone() });
+        }
+        if self.topic_of(header.slot()) != frame.topic {
+            return Some(Refusal::Topic { slot: header.slot() });
+        }
+        let age_ms = self.now.since_ms(header.time_ms);
+        (age_ms > GOSSIP_AGE_MS_MAX).then_some(Refusal::Old { age_ms })
+    }
+
+    /// Writes an envelope that came by gossip, and bundles it again when its own bundle was not forwarded.
+    pub(crate) fn take_gossip(&mut self, admitted: Admitted, from: Peer, again: bool) -> Result<(), StoreError> {
+        let envelope = admitted.envelope().clone();
+        if envelope.header().kind.is_ephemeral() {
+            if self.take_ephemeral(&envelope)? && again {
+                self.announce_later(&envelope, None)?;
+            }
+            return Ok(());
+        }
+        let author = admitted.state().map(|state| state.author);
+        if self.write(admitted, Origin::Peer(from))?.is_none() {
+            return Ok(());
+        }
+        self.counters.admitted_gossip += 1;
+        if again {
+            self.announce_later(&envelope, None)?;
+        }
+        author.map_or(Ok(()), |author| self.identity_came(author))
+    }
+
+    /// Lets an envelope wait for an identity.
+    pub(crate) fn wait_for(&mut self, author: AuthorId, envelope: Verified<Envelope>, from: Peer, came: Came) {
+        if self.pending.add(author, envelope, from, came, self.now) {
+            self.counters.pending_added += 1;
+        } else {
+            self.counters.pending_dropped += 1;
+            self.syncing.gossip_dropped();
+        }
+    }
+
+    /// What waited for `author` is looked at again.
+    pub(crate) fn identity_came(&mut self, author: AuthorId) -> Result<(), StoreError> {
+        self.locate_came(author)?;
+        for waiting in self.pending.take(&author) {
+            match self.examine(&waiting.envelope, &mut Scratch::default())? {
+                Exam::New(admitted) => match waiting.came {
+                    Came::Gossip => {
+                        let age_ms = self.now.since_ms(waiting.envelope.header().time_ms);
+                        self.take_gossip(admitted, waiting.from, age_ms <= GOSSIP_AGE_MS_MAX)?;
+                    }
+                    Came::Sync => self.take_synced(admitted, waiting.from)?,
+                },
+                Exam::Known(_) => self.counters.duplicates += 1,
+                Exam::NotHeld => self.counters.not_held += 1,
+                Exam::Refused(refusal) => self.counters.refuse(refusal.label()),
+                Exam::Missing(other) => self.wait_for(other, waiting.envelope, waiting.from, waiting.came),
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks peers for identities that are waited for, and comes back when the next is due.
+    pub(crate) fn ask_for_pending(&mut self) -> Result<(), StoreError> {
+        let others: Vec<Peer> = self.connected.iter().copied().collect();
+        let asks = self.pending.ask(self.now, &self.connected, &others);
+        self.ask_identities(asks);
+        if let Some(at) = self.pending.due() {
+            self.set_timer(Timer::Pending, at.max(self.now.plus_ms(100)));
+        }
+        Ok(())
+    }
+}

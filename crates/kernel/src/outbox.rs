@@ -1,0 +1,163 @@
+//! What agents at home here published and no peer is known to have: kept on disk, offered again until a peer has it.
+//!
+//! One durable row for each batch, `0x60` and its first cursor, holds the cursors of the envelopes that were published
+//! in it; it goes when all of them are done. An envelope older than [`GOSSIP_AGE_MS_MAX`] is no longer offered:
+//! anti-entropy carries it, and its row goes when a peer's digest covers it.
+
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use tidepool_protocol::TimeMs;
+use tidepool_protocol::limits::GOSSIP_AGE_MS_MAX;
+use tidepool_protocol::slot::Topic;
+use tidepool_protocol::sync::{Point, Range};
+use tidepool_views::{Cursor, RowWrite};
+
+use crate::digest::Tree;
+use crate::input::PublishOutcome;
+
+/// The family of the outbox's rows.
+pub(crate) const FAMILY: u8 = 0x60;
+
+/// How an envelope stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// To be offered.
+    Waits,
+    /// In a bundle that is open or under way.
+    Offered,
+    /// Gossip cannot carry it any more; some peer's digest must cover it.
+    LeftToSync,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    row: Cursor,
+    topic: Topic,
+    tree: Tree,
+    point: Point,
+    standing: Standing,
+}
+
+/// An envelope of the outbox: where it lies, and where it goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Item {
+    pub(crate) cursor: Cursor,
+    pub(crate) topic: Topic,
+    pub(crate) tree: Tree,
+    pub(crate) point: Point,
+}
+
+/// The outbox in memory.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    max: usize,
+    entries: BTreeMap<Cursor, Entry>,
+    rows: BTreeMap<Cursor, usize>,
+}
+
+impl Outgoing {
+    pub(crate) const fn new(max: usize) -> Self {
+        Self { max, entries: BTreeMap::new(), rows: BTreeMap::new() }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Takes in what `row` holds. Returns rows that have to go, when the outbox is full: the oldest are left to
+    /// anti-entropy, which carries everything.
+    pub(crate) fn add(&mut self, row: Cursor, items: &[Item], offered: bool) -> Vec<RowWrite> {
+        let standing = if offered { Standing::Offered } else { Standing::Waits };
+        for item in items {
+            let Item { cursor, topic, tree, point } = *item;
+            self.entries.insert(cursor, Entry { row, topic, tree, point, standing });
+        }
+        if !items.is_empty() {
+            *self.rows.entry(row).or_default() += items.len();
+        }
+        let over = self.entries.len().saturating_sub(self.max);
+        let oldest: Vec<Cursor> = self.entries.keys().take(over).copied().collect();
+        self.done(&oldest)
+    }
+
+    /// These need no more care. Returns the rows that go.
+    fn done(&mut self, cursors: &[Cursor]) -> Vec<RowWrite> {
+        let mut gone = Vec::new();
+        for cursor in cursors {
+            let Some(entry) = self.entries.remove(cursor) else { continue };
+            let left = self.rows.get_mut(&entry.row).map(|left| {
+                *left -= 1;
+                *left
+            });
+            if left == Some(0) {
+                self.rows.remove(&entry.row);
+                gone.push(RowWrite { key: row_key(entry.row), value: None });
+            }
+        }
+        gone
+    }
+
+    /// What gossip said of a bundle that held these. Returns the rows that go.
+    pub(crate) fn published(&mut self, cursors: &[Cursor], outcome: PublishOutcome) -> Vec<RowWrite> {
+        let standing = match outcome {
+            PublishOutcome::Sent => return self.done(cursors),
+            PublishOutcome::NoPeers => Standing::Waits,
+            PublishOutcome::Duplicate | PublishOutcome::QueuesFull | PublishOutcome::Refused => Standing::LeftToSync,
+        };
+        for cursor in cursors {
+            if let Some(entry) = self.entries.get_mut(cursor) {
+                entry.standing = standing;
+            }
+        }
+        Vec::new()
+    }
+
+    /// What is to be offered again, on one topic or on all; the old is left to anti-entropy.
+    pub(crate) fn offer(&mut self, topic: Option<Topic>, now: TimeMs, limit: usize) -> Vec<Cursor> {
+        let mut offered = Vec::new();
+        for (cursor, entry) in &mut self.entries {
+            if entry.standing != Standing::Waits || topic.is_some_and(|topic| topic != entry.topic) {
+                continue;
+            }
+            if now.since_ms(entry.point.time_ms) > GOSSIP_AGE_MS_MAX {
+                entry.standing = Standing::LeftToSync;
+            } else if offered.len() < limit {
+                entry.standing = Standing::Offered;
+                offered.push(*cursor);
+            }
+        }
+        offered
+    }
+
+    /// A peer holds everything that we hold in this range. Returns the rows that go.
+    pub(crate) fn covered(&mut self, tree: Option<Tree>, range: &Range) -> Vec<RowWrite> {
+        let covers = |entry: &Entry| tree.is_none_or(|tree| tree == entry.tree) && range.contains(&entry.point);
+        let covered: Vec<Cursor> =
+            self.entries.iter().filter(|(_, entry)| covers(entry)).map(|(cursor, _)| *cursor).collect();
+        self.done(&covered)
+    }
+
+    /// Whether something waits to be offered.
+    pub(crate) fn waits(&self) -> bool {
+        self.entries.values().any(|entry| entry.standing == Standing::Waits)
+    }
+}
+
+/// The key of the row of the batch whose first published envelope is at `first`.
+pub(crate) fn row_key(first: Cursor) -> Bytes {
+    let mut key = vec![FAMILY];
+    key.extend_from_slice(&first.0.to_be_bytes());
+    key.into()
+}
+
+/// A row for `cursors`.
+pub(crate) fn row(cursors: &[Cursor]) -> Option<RowWrite> {
+    let first = *cursors.first()?;
+    let value: Vec<u8> = cursors.iter().flat_map(|cursor| cursor.0.to_be_bytes()).collect();
+    Some(RowWrite { key: row_key(first), value: Some(value.into()) })
+}
+
+/// The cursors that a row holds.
+pub(crate) fn read_row(value: &[u8]) -> Vec<Cursor> {
+    value.chunks_exact(8).filter_map(|bytes| bytes.try_into().ok().map(u64::from_be_bytes)).map(Cursor).collect()
+}
