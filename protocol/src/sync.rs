@@ -283,7 +283,9 @@ pub enum SyncError {
 /// A list whose bytes are read without reserving for what it claims.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
-struct List<T: for<'a> Deserialize<'a>>(#[serde(deserialize_with = "cbor::list")] Vec<T>);
+struct List<T: for<'a> Deserialize<'a>, const MAX: usize>(
+    #[serde(deserialize_with = "cbor::list::<_, _, MAX>")] Vec<T>,
+);
 
 fn tag_of(frame: &[u8]) -> Result<u64, SyncError> {
     if frame.len() > SYNC_FRAME_BYTES_MAX {
@@ -328,8 +330,7 @@ impl SyncRequest {
     pub fn decode(frame: &[u8]) -> Result<Self, SyncError> {
         match tag_of(frame)? {
             0 => {
-                let (_, List(runs)): (u8, List<SlotRun>) = read(frame)?;
-                bounded(runs.len(), DIGESTS_MAX)?;
+                let (_, List(runs)): (u8, List<SlotRun, DIGESTS_MAX>) = read(frame)?;
                 Ok(Self::Digest(runs))
             }
             1 => {
@@ -343,8 +344,7 @@ impl SyncRequest {
                 Ok(Self::Ids { slot, class, range, limit })
             }
             3 => {
-                let (_, List(ids)): (u8, List<EnvelopeId>) = read(frame)?;
-                bounded(ids.len(), IDS_MAX)?;
+                let (_, List(ids)): (u8, List<EnvelopeId, IDS_MAX>) = read(frame)?;
                 Ok(Self::Fetch(ids))
             }
             4 => {
@@ -356,8 +356,7 @@ impl SyncRequest {
                 Ok(Self::Log { log: LogId { author, key, scope, epoch }, from, to })
             }
             6 => {
-                let (_, List(authors)): (u8, List<AuthorId>) = read(frame)?;
-                bounded(authors.len(), IDENTITIES_MAX)?;
+                let (_, List(authors)): (u8, List<AuthorId, IDENTITIES_MAX>) = read(frame)?;
                 Ok(Self::Identity(authors))
             }
             7 => Ok(Self::Heads(read::<(u8, AuthorId)>(frame)?.1)),
@@ -393,24 +392,20 @@ impl SyncAnswer {
     pub fn decode(frame: &Bytes) -> Result<Self, SyncError> {
         match tag_of(frame)? {
             0 => {
-                let (_, List(digests)): (u8, List<Digest>) = read(frame)?;
-                bounded(digests.len(), DIGESTS_MAX)?;
+                let (_, List(digests)): (u8, List<Digest, DIGESTS_MAX>) = read(frame)?;
                 Ok(Self::Digests(digests))
             }
             1 => {
-                let (_, List(parts)): (u8, List<Part>) = read(frame)?;
-                bounded(parts.len(), usize::from(PARTS_MAX))?;
+                let (_, List(parts)): (u8, List<Part, { PARTS_MAX as usize }>) = read(frame)?;
                 Ok(Self::Parts(parts))
             }
             2 => {
-                let (_, List(points), next): (u8, List<Point>, _) = read(frame)?;
-                bounded(points.len(), IDS_MAX)?;
+                let (_, List(points), next): (u8, List<Point, IDS_MAX>, _) = read(frame)?;
                 Ok(Self::Ids { points, next })
             }
             3 => read_envelopes(frame),
             4 => {
-                let (_, List(heads), more): (u8, List<Head>, bool) = read(frame)?;
-                bounded(heads.len(), HEADS_MAX)?;
+                let (_, List(heads), more): (u8, List<Head, HEADS_MAX>, bool) = read(frame)?;
                 Ok(Self::Heads { heads, more })
             }
             5 => {

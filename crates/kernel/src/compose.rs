@@ -15,7 +15,7 @@ use tidepool_protocol::identity::IdentityState;
 use tidepool_protocol::limits::BODY_BYTES_MAX;
 use tidepool_protocol::signer::Domain;
 use tidepool_protocol::{AuthorId, EnvelopeId, Epoch, PublicKey, Scope, Signature, Signer, TimeMs};
-use tidepool_views::{ReadError, RowWrite, identity, index, logs};
+use tidepool_views::{ReadError, RowWrite, identity, logs};
 
 /// A clock that stepped back no more than this is waited for: the log goes on at the time of its head.
 const STEP_BACK_MS: u64 = 2_000;
@@ -238,11 +238,7 @@ impl<S: Store, C: Custody> Node<S, C> {
         key: PublicKey,
         scope: &Scope,
     ) -> Result<Option<Newest>, ReadError> {
-        self.read(|rows| {
-            let Some(head) = logs::head(rows, author, key, scope)? else { return Ok(None) };
-            let Some((_, stored)) = index::envelope(rows, &head.id)? else { return Ok(None) };
-            let time_ms = stored.envelope.header().time_ms;
-            Ok(Some(Newest { epoch: head.epoch, seq: head.seq, id: head.id, time_ms }))
-        })
+        let head = self.read(|rows| logs::head(rows, author, key, scope))?;
+        Ok(head.map(|(head, time_ms)| Newest { epoch: head.epoch, seq: head.seq, id: head.id, time_ms }))
     }
 }
