@@ -1,6 +1,7 @@
 //! The protocols that a node speaks, put together: one struct, one constructor, each part with its bounds.
 
 use crate::codec::{SYNC_PROTOCOL, SyncCodec};
+use crate::counters::Counters;
 use crate::error::NetError;
 use crate::gate::Gate;
 use crate::gossip::{self, Gossip};
@@ -13,6 +14,7 @@ use libp2p::swarm::NetworkBehaviour;
 use libp2p::swarm::behaviour::toggle::Toggle;
 use libp2p::{StreamProtocol, connection_limits, identify, kad, mdns, memory_connection_limits, ping};
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Duration;
 use tidepool_protocol::limits::SLOTS;
 use tidepool_protocol::{NetworkId, text};
@@ -71,7 +73,12 @@ pub(crate) fn kad_protocol(network: NetworkId) -> StreamProtocol {
 }
 
 impl NodeBehaviour {
-    pub(crate) fn new(settings: &NetSettings, network: NetworkId, key: &Keypair) -> Result<Self, NetError> {
+    pub(crate) fn new(
+        settings: &NetSettings,
+        network: NetworkId,
+        key: &Keypair,
+        counters: Arc<Counters>,
+    ) -> Result<Self, NetError> {
         let local = key.public().to_peer_id();
         let loopback = settings.loopback();
         let mut blocked = allow_block_list::Behaviour::<BlockedPeers>::default();
@@ -110,7 +117,11 @@ impl NodeBehaviour {
             ping: ping::Behaviour::new(ping::Config::new().with_interval(PING_INTERVAL)),
             kad: kad(network, key, loopback, !settings.listen.is_empty()),
             gossip: gossip::behaviour(&settings.gossip, network)?,
-            sync: request_response::Behaviour::new([(SYNC_PROTOCOL, ProtocolSupport::Full)], sync),
+            sync: request_response::Behaviour::with_codec(
+                SyncCodec { counters },
+                [(SYNC_PROTOCOL, ProtocolSupport::Full)],
+                sync,
+            ),
             mdns: mdns.into(),
         })
     }

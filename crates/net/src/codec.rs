@@ -8,10 +8,12 @@
 //!
 //! One request and one response to a stream. A length is a claim: memory is taken as bytes arrive, not before.
 
+use crate::counters::{Counters, count};
 use bytes::{Bytes, BytesMut};
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use libp2p::{StreamProtocol, request_response};
 use std::io;
+use std::sync::Arc;
 use tidepool_protocol::limits::SYNC_FRAME_BYTES_MAX;
 
 /// The protocol's name. It holds for every network: a peer's network is known from identify before it is heard.
@@ -32,9 +34,12 @@ pub(crate) enum Answer {
     Busy,
 }
 
-/// Reads and writes frames of at most [`SYNC_FRAME_BYTES_MAX`] bytes.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct SyncCodec;
+/// Reads and writes frames of at most [`SYNC_FRAME_BYTES_MAX`] bytes. It counts requests that cannot be read, because
+/// libp2p tells nobody of them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SyncCodec {
+    pub(crate) counters: Arc<Counters>,
+}
 
 fn broken(what: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
@@ -77,7 +82,7 @@ impl request_response::Codec for SyncCodec {
     where
         T: AsyncRead + Unpin + Send,
     {
-        read_frame(io).await
+        read_frame(io).await.inspect_err(|_| count(&self.counters.requests_in_garbage))
     }
 
     async fn read_response<T>(&mut self, _: &StreamProtocol, io: &mut T) -> io::Result<Answer>

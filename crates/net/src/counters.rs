@@ -72,7 +72,9 @@ counters! {
     requests_in,
     /// Requests of peers that were answered busy.
     requests_in_busy,
-    /// Requests of peers that could not be read, or whose answer could not be sent.
+    /// Requests of peers that could not be read: garbage, over the limit, cut off.
+    requests_in_garbage,
+    /// Requests of peers whose answer was too late or could not be sent.
     requests_in_failed,
     /// Requests of peers of another network, dropped.
     requests_in_foreign,

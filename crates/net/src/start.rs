@@ -57,9 +57,9 @@ impl Net {
     pub(crate) async fn start_with(start: NetStart, timing: Timing) -> Result<(NetHandle, JoinHandle<()>), NetError> {
         let NetStart { settings, network, key, inputs, known_peers } = start;
         settings.check()?;
-        let mut swarm = swarm::build(&settings, network, swarm::keypair(&key)?)?;
-        let early = listen(&mut swarm, &settings.listen).await?;
         let counters = Arc::new(Counters::default());
+        let mut swarm = swarm::build(&settings, network, swarm::keypair(&key)?, Arc::clone(&counters))?;
+        let early = listen(&mut swarm, &settings.listen).await?;
         let (sender, commands) = mpsc::channel::<Command>(EFFECTS_MAX + EFFECTS_RESERVE);
         let inbox = Inbox::new(inputs, Arc::clone(&counters));
         let mut task = Task::new(swarm, settings, network, timing, commands, inbox, Arc::clone(&counters));

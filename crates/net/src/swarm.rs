@@ -1,10 +1,12 @@
 //! Transports under the protocols: TCP with Noise and Yamux, QUIC, names by DNS.
 
 use crate::behaviour::NodeBehaviour;
+use crate::counters::Counters;
 use crate::error::NetError;
 use crate::settings::NetSettings;
 use libp2p::identity::{Keypair, ed25519};
 use libp2p::{Swarm, SwarmBuilder, noise, tcp, yamux};
+use std::sync::Arc;
 use std::time::Duration;
 use tidepool_protocol::{NetworkId, SecretKey};
 
@@ -29,9 +31,10 @@ pub(crate) fn build(
     settings: &NetSettings,
     network: NetworkId,
     keypair: Keypair,
+    counters: Arc<Counters>,
 ) -> Result<Swarm<NodeBehaviour>, NetError> {
     let failed = |error: &dyn std::fmt::Display| NetError::Transport(error.to_string());
-    let behaviour = NodeBehaviour::new(settings, network, &keypair)?;
+    let behaviour = NodeBehaviour::new(settings, network, &keypair, counters)?;
     let muxer = || {
         let mut config = yamux::Config::default();
         config.set_max_num_streams(STREAMS_MAX);

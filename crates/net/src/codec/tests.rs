@@ -8,11 +8,11 @@ use futures::io::Cursor;
 use libp2p::request_response::Codec as _;
 
 fn read_response(bytes: &[u8]) -> io::Result<Answer> {
-    block_on(SyncCodec.read_response(&SYNC_PROTOCOL, &mut Cursor::new(bytes)))
+    block_on(SyncCodec::default().read_response(&SYNC_PROTOCOL, &mut Cursor::new(bytes)))
 }
 
 fn read_request(bytes: &[u8]) -> io::Result<Bytes> {
-    block_on(SyncCodec.read_request(&SYNC_PROTOCOL, &mut Cursor::new(bytes)))
+    block_on(SyncCodec::default().read_request(&SYNC_PROTOCOL, &mut Cursor::new(bytes)))
 }
 
 #[test]
@@ -20,10 +20,10 @@ fn frames_of_every_size_come_back() {
     for size in [0, 1, STEP - 1, STEP, STEP + 1, SYNC_FRAME_BYTES_MAX] {
         let frame = Bytes::from(vec![7; size]);
         let mut wire = Cursor::new(Vec::new());
-        block_on(SyncCodec.write_request(&SYNC_PROTOCOL, &mut wire, frame.clone())).unwrap();
+        block_on(SyncCodec::default().write_request(&SYNC_PROTOCOL, &mut wire, frame.clone())).unwrap();
         assert_eq!(read_request(wire.get_ref()).unwrap(), frame);
         let mut wire = Cursor::new(Vec::new());
-        block_on(SyncCodec.write_response(&SYNC_PROTOCOL, &mut wire, Answer::Frame(frame.clone()))).unwrap();
+        block_on(SyncCodec::default().write_response(&SYNC_PROTOCOL, &mut wire, Answer::Frame(frame.clone()))).unwrap();
         assert_eq!(read_response(wire.get_ref()).unwrap(), Answer::Frame(frame));
     }
     assert_eq!(read_response(&[1]).unwrap(), Answer::Busy);
@@ -33,7 +33,7 @@ fn frames_of_every_size_come_back() {
 fn a_frame_over_the_limit_is_neither_written_nor_read() {
     let frame = Bytes::from(vec![0; SYNC_FRAME_BYTES_MAX + 1]);
     let mut wire = Cursor::new(Vec::new());
-    let error = block_on(SyncCodec.write_request(&SYNC_PROTOCOL, &mut wire, frame)).unwrap_err();
+    let error = block_on(SyncCodec::default().write_request(&SYNC_PROTOCOL, &mut wire, frame)).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::InvalidData);
     let claim = u32::try_from(SYNC_FRAME_BYTES_MAX + 1).unwrap().to_be_bytes();
     assert_eq!(read_request(&claim).unwrap_err().kind(), io::ErrorKind::InvalidData);

@@ -4,7 +4,7 @@ use crossbeam_channel::{Receiver, bounded};
 use std::future::Future;
 use std::time::{Duration, Instant};
 use tidepool_kernel::{Effect, GossipId, Input, Peer, RequestFailure, RequestId, Verdict};
-use tidepool_net::{InputLanes, KnownPeer, Multiaddr, Net, NetHandle, NetSettings, NetStart, NetStatus};
+use tidepool_net::{InputLanes, KnownPeer, Multiaddr, Net, NetError, NetHandle, NetSettings, NetStart, NetStatus};
 use tidepool_protocol::slot::Topic;
 use tidepool_protocol::{NetworkGenesis, NetworkId, SecretKey, Shard, Signer};
 use tokio::task::JoinHandle;
@@ -58,6 +58,10 @@ impl Plan {
     }
 
     pub async fn start(self) -> Node {
+        self.try_start().await.unwrap()
+    }
+
+    pub async fn try_start(self) -> Result<Node, NetError> {
         let (sender, inputs) = bounded(self.queue);
         let key = key(self.seed);
         let peer = key.public_key();
@@ -68,9 +72,8 @@ impl Plan {
             inputs: InputLanes::from(sender),
             known_peers: self.known,
         })
-        .await
-        .unwrap();
-        Node { net, peer, task, inputs, seen: Vec::new(), next: 0 }
+        .await?;
+        Ok(Node { net, peer, task, inputs, seen: Vec::new(), next: 0 })
     }
 }
 
@@ -120,6 +123,24 @@ impl Node {
 
     pub fn subscribed(&mut self, who: Peer, to: Topic) {
         self.input("subscribed", |input| (*input == Input::PeerSubscribed { peer: who, topic: to }).then_some(()));
+    }
+
+    /// The same for a topic that this node did not join: then only the status tells.
+    pub async fn subscribed_later(&self, who: Peer, to: Topic) {
+        let name = to.name(network());
+        let joined =
+            |status: &NetStatus| status.peers.iter().any(|peer| peer.peer == who && peer.topics.contains(&name));
+        self.status("subscribed", joined).await;
+    }
+
+    /// The next outcome of a publish, if one is there already.
+    pub fn outcome_if_there(&mut self) -> Option<tidepool_kernel::PublishOutcome> {
+        self.seen.extend(self.inputs.try_iter());
+        let place = self.seen.iter().position(|input| matches!(input, Input::Published { .. }))?;
+        match self.seen.remove(place) {
+            Input::Published { outcome, .. } => Some(outcome),
+            _ => None,
+        }
     }
 
     pub fn frame(&mut self) -> (GossipId, Peer, Topic, Vec<u8>) {
@@ -176,6 +197,15 @@ impl Node {
     pub async fn counted(&self, name: &str, at_least: u64) -> u64 {
         let value = || self.net.counters().each().find(|(known, ..)| *known == name).map(|(.., value)| value).unwrap();
         until(name, || Some(value()).filter(|value| *value >= at_least)).await
+    }
+
+    /// The kernel is gone, the handle is not.
+    pub fn drop_kernel(self) -> JoinHandle<()> {
+        let Self { net, task, inputs, .. } = self;
+        drop(inputs);
+        // An input for nobody makes the network notice.
+        let _ = net.effect(Effect::Request { request: RequestId(0), peer: self.peer, frame: "?".into() });
+        task
     }
 
     pub async fn stop(self) {
