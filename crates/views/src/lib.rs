@@ -20,6 +20,8 @@ pub mod rank;
 pub mod rows;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+#[cfg(test)]
+mod tests;
 pub mod void;
 mod vouch;
 mod work;

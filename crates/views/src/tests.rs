@@ -1,0 +1,5 @@
+//! The core as a whole: what stands, whatever the order in which envelopes come.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod order;
+mod verdicts;

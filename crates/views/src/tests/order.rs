@@ -1,0 +1,333 @@
+//! Properties: every order of arrival gives the same answers, folding the log again gives the same rows, and what is
+//! void leaves the answers as if it had never come.
+//!
+//! A play is made of moves on two agents' logs, identities, `keep`s and checkpoints. What it is about is drawn, what it
+//! becomes is signed once; then the same envelopes come in several orders.
+
+use crate::testing::{Memory, T0, TestAgent, TestNode, Writer, network, secret};
+use crate::void::{self, VoidReason};
+use crate::{identity, index, logs};
+use proptest::prelude::*;
+use proptest::sample::Index;
+use std::sync::LazyLock;
+use tidepool_protocol::identity::IdentityState;
+use tidepool_protocol::{Envelope, EnvelopeId, Kind, Scope, SecretKey, TimeMs, Verified};
+
+/// What an agent does next. Indices choose among what there is by then.
+#[derive(Clone, Debug)]
+enum Move {
+    /// Goes on in a log.
+    Write(Index),
+    /// Goes on from an earlier state of a log: the next write forks it.
+    Rewind(Index, Index),
+    /// Goes on in the next epoch.
+    NextLog(Index),
+    /// Forgets what came before: the next write contradicts it.
+    Mistake(Index, bool),
+    /// Begins to write with another key or in another scope.
+    Open(Index, Index),
+    /// A rotation key names heads.
+    Keep(Index, Vec<Index>),
+    /// A checkpoint, countersigned or not.
+    Checkpoint(Vec<Index>, bool),
+    /// An operation of the identity that extends any state that there is.
+    Operate(Index, Index, Index, bool),
+}
+
+fn a_move() -> impl Strategy<Value = Move> {
+    let index = any::<Index>;
+    prop_oneof![
+        8 => index().prop_map(Move::Write),
+        2 => (index(), index()).prop_map(|(log, at)| Move::Rewind(log, at)),
+        1 => index().prop_map(Move::NextLog),
+        1 => (index(), any::<bool>()).prop_map(|(log, time)| Move::Mistake(log, time)),
+        2 => (index(), index()).prop_map(|(key, scope)| Move::Open(key, scope)),
+        3 => (index(), proptest::collection::vec(index(), 1..4)).prop_map(|(key, heads)| Move::Keep(key, heads)),
+        1 => (proptest::collection::vec(index(), 1..4), any::<bool>()).prop_map(|(heads, signed)| Move::Checkpoint(heads, signed)),
+        2 => (index(), index(), index(), any::<bool>()).prop_map(|(state, signer, what, co)| Move::Operate(state, signer, what, co)),
+    ]
+}
+
+struct Cast {
+    node: TestNode,
+    agent: TestAgent,
+}
+
+static CAST: LazyLock<Cast> = LazyLock::new(|| {
+    let node = TestNode::new(100);
+    let agent = TestAgent::new(200, "Ada", &node, 3);
+    Cast { node, agent }
+});
+
+fn scopes() -> [Scope; 2] {
+    ["c/general".parse().unwrap(), Scope::Agent(CAST.agent.id)]
+}
+
+/// Keys that operations bring in: signing keys 900 and 901, rotation keys 950 and 951.
+fn key_sets() -> Vec<(Vec<SecretKey>, Vec<SecretKey>)> {
+    let agent = &CAST.agent;
+    let first = agent.rotation.clone();
+    vec![
+        (vec![agent.key.clone(), secret(900)], first.clone()),
+        (vec![secret(900)], first.clone()),
+        (vec![secret(900), secret(901)], vec![first[0].clone(), secret(950)]),
+        (vec![agent.key.clone()], vec![secret(950), secret(951)]),
+    ]
+}
+
+fn all_keys() -> Vec<SecretKey> {
+    let agent = &CAST.agent;
+    let mut keys = vec![agent.key.clone(), secret(900), secret(901), secret(950), secret(951)];
+    keys.extend(agent.rotation.iter().cloned());
+    keys
+}
+
+fn secret_of(key: &tidepool_protocol::PublicKey) -> SecretKey {
+    use tidepool_protocol::Signer;
+    all_keys().into_iter().find(|secret| secret.public_key() == *key).unwrap()
+}
+
+/// Signs a play.
+#[derive(Default)]
+struct Stage {
+    envelopes: Vec<Verified<Envelope>>,
+    states: Vec<IdentityState>,
+    writers: Vec<Vec<Writer>>,
+    clock: u64,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let mut stage =
+            Self { envelopes: vec![CAST.node.genesis.clone(), CAST.agent.genesis.clone()], ..Self::default() };
+        stage.states.push(CAST.agent.state.clone());
+        stage.open(&CAST.agent.state.clone(), &CAST.agent.key, scopes()[0].clone());
+        stage
+    }
+
+    fn tick(&mut self) -> TimeMs {
+        self.clock += 1_000;
+        T0.plus_ms(self.clock)
+    }
+
+    fn open(&mut self, state: &IdentityState, key: &SecretKey, scope: Scope) {
+        let writer = Writer::new(state.author, state.operation, key, scope);
+        self.writers.push(vec![writer]);
+    }
+
+    /// Writes with the newest copy of a log's writer; older copies stay for a fork.
+    fn write(&mut self, log: usize, write: impl FnOnce(&mut Writer) -> Verified<Envelope>) {
+        let time = self.tick();
+        let mut writer = self.writers[log].last().unwrap().clone();
+        writer.time_ms = writer.time_ms.max(time);
+        self.envelopes.push(write(&mut writer));
+        self.writers[log].push(writer);
+    }
+
+    fn logged(&self) -> Vec<&Verified<Envelope>> {
+        self.envelopes.iter().filter(|envelope| !envelope.header().kind.is_identity_operation()).collect()
+    }
+
+    fn heads(&self, scope: Option<&Scope>, chosen: &[Index]) -> Vec<Verified<Envelope>> {
+        let logged = self.logged();
+        let fits: Vec<_> = logged.iter().filter(|e| scope.is_none_or(|scope| e.header().scope == *scope)).collect();
+        if fits.is_empty() {
+            return Vec::new();
+        }
+        let mut heads: Vec<Verified<Envelope>> = chosen.iter().map(|index| (**index.get(&fits)).clone()).collect();
+        heads.sort_by_key(|envelope| envelope.id());
+        heads.dedup_by_key(|envelope| envelope.id());
+        heads
+    }
+
+    fn play(&mut self, a_move: &Move) {
+        match a_move {
+            Move::Write(log) => {
+                let log = log.index(self.writers.len());
+                let number = self.envelopes.len();
+                self.write(log, |writer| writer.post(&format!("post {number}")));
+            }
+            Move::Rewind(log, at) => {
+                let log = log.index(self.writers.len());
+                let writer = at.get(&self.writers[log]).clone();
+                self.writers[log].push(writer);
+            }
+            Move::NextLog(log) => {
+                let log = log.index(self.writers.len());
+                let mut writer = self.writers[log].last().unwrap().clone();
+                if writer.epoch.next_in_week().is_some() {
+                    writer.next_log();
+                }
+                self.writers[log].push(writer);
+            }
+            Move::Mistake(log, time) => {
+                let log = log.index(self.writers.len());
+                let mut writer = self.writers[log].last().unwrap().clone();
+                if *time {
+                    writer.time_ms = T0;
+                    let number = self.envelopes.len();
+                    self.envelopes.push(writer.post(&format!("early {number}")));
+                } else if writer.seq > 0 {
+                    writer.prev = Some(EnvelopeId([3; 32]));
+                }
+                self.writers[log].push(writer);
+            }
+            Move::Open(key, scope) => {
+                let state = key.get(&self.states).clone();
+                let keys: Vec<_> = state.signing.iter().map(|entry| entry.key).chain(state.rotation.clone()).collect();
+                if !keys.is_empty() {
+                    let secret = secret_of(key.get(&keys));
+                    self.open(&state, &secret, scope.get(&scopes()).clone());
+                }
+            }
+            Move::Keep(key, heads) => {
+                let state = key.get(&self.states).clone();
+                if state.rotation.is_empty() {
+                    return;
+                }
+                let secret = secret_of(key.get(&state.rotation));
+                let scope = heads[0].get(&scopes()).clone();
+                let heads = self.heads(Some(&scope), heads);
+                // Half of them go on in a log of that key, the others open one and may fork it.
+                let known = self.writers.iter().position(|copies| {
+                    let writer = &copies[0];
+                    use tidepool_protocol::Signer;
+                    writer.key.public_key() == secret.public_key() && writer.scope == scope && key.index(2) == 0
+                });
+                let log = known.unwrap_or_else(|| {
+                    self.open(&state, &secret, scope);
+                    self.writers.len() - 1
+                });
+                self.write(log, |writer| writer.keep(&heads.iter().collect::<Vec<_>>()));
+            }
+            Move::Checkpoint(heads, signed) => {
+                let log = self.writers.iter().position(|copies| copies[0].scope == scopes()[1]);
+                let heads = self.heads(None, heads);
+                if let Some(log) = log {
+                    let (key, node_auth) = (&CAST.node.key, CAST.node.state.operation);
+                    let home = signed.then_some((key, node_auth));
+                    self.write(log, |writer| writer.checkpoint(&heads.iter().collect::<Vec<_>>(), home));
+                }
+            }
+            Move::Operate(state, signer, what, cosigned) => self.operate(state, signer, what, *cosigned),
+        }
+    }
+
+    fn operate(&mut self, state: &Index, signer: &Index, what: &Index, cosigned: bool) {
+        let agent = &CAST.agent;
+        let state = state.get(&self.states).clone();
+        if state.rotation.is_empty() || state.chain_seq > 4 {
+            return;
+        }
+        let time = self.tick();
+        let signer = secret_of(signer.get(&state.rotation));
+        let sets = key_sets();
+        let change = match what.index(sets.len() + 2) {
+            0 if state.signing.len() > 1 => agent.revoke(&[state.signing[0].key]),
+            1 => match self.states.iter().find(|next| next.chain_seq == state.chain_seq + 1) {
+                Some(sibling) => agent.resolve(sibling.operation),
+                None => return,
+            },
+            _ => {
+                let (signing, rotation) = what.get(&sets);
+                agent.rotate(&signing.iter().collect::<Vec<_>>(), &rotation.iter().collect::<Vec<_>>())
+            }
+        };
+        use tidepool_protocol::Signer;
+        let others: Vec<_> = state.rotation.iter().filter(|key| **key != signer.public_key()).map(secret_of).collect();
+        let cosigners: Vec<_> = others.iter().take(usize::from(cosigned)).collect();
+        let (envelope, next) = agent.operation(&state, &change, &signer, &cosigners, time);
+        self.envelopes.push(envelope);
+        self.states.push(next);
+    }
+}
+
+fn signed(moves: &[Move]) -> Vec<Verified<Envelope>> {
+    let mut stage = Stage::new();
+    for a_move in moves {
+        stage.play(a_move);
+    }
+    let mut envelopes = stage.envelopes;
+    envelopes.sort_by_key(|envelope| envelope.id());
+    envelopes.dedup_by_key(|envelope| envelope.id());
+    envelopes
+}
+
+/// Every answer of the core, in public ids.
+#[derive(Debug, PartialEq)]
+struct Answers {
+    verdicts: Vec<(EnvelopeId, Option<VoidReason>, bool)>,
+    identity: Option<identity::Identity>,
+    chain: Vec<EnvelopeId>,
+    handles: Vec<tidepool_protocol::AgentId>,
+    heads: Vec<tidepool_protocol::body::Head>,
+    logs: Vec<(Vec<EnvelopeId>, Vec<(u64, u64)>)>,
+}
+
+fn answers(memory: &Memory, envelopes: &[Verified<Envelope>]) -> Answers {
+    let author = CAST.agent.author();
+    let mut verdicts = Vec::new();
+    for envelope in envelopes {
+        if let Some(entry) = index::get(memory, &envelope.id()).unwrap() {
+            let verdict = void::verdict(memory, &entry).unwrap();
+            assert_eq!(verdict, entry.void(), "no job is left");
+            let kind = entry.kind;
+            let for_content = !kind.is_identity_operation() && kind != Kind::KEEP && kind != Kind::CHECKPOINT;
+            assert_eq!(entry.applied, entry.core.is_none() && for_content, "content knows what stands");
+            verdicts.push((entry.id, verdict, entry.applied));
+        }
+    }
+    let mut ids: Vec<_> = envelopes.iter().map(|envelope| envelope.header().log()).collect();
+    ids.sort();
+    ids.dedup();
+    let logs = ids.iter().map(|log| {
+        (logs::range(memory, log, 0, u64::MAX, usize::MAX).unwrap(), logs::gaps(memory, log, usize::MAX).unwrap())
+    });
+    Answers {
+        verdicts,
+        identity: identity::current(memory, author).unwrap(),
+        chain: identity::chain(memory, author).unwrap(),
+        handles: identity::by_handle(memory, "ada").unwrap(),
+        heads: logs::heads(memory, author, None, usize::MAX).unwrap(),
+        logs: logs.collect(),
+    }
+}
+
+fn told(envelopes: &[Verified<Envelope>]) -> Memory {
+    let mut memory = Memory::new();
+    memory.admit_all(envelopes, &network()).unwrap();
+    memory
+}
+
+fn plays() -> impl Strategy<Value = (Vec<Verified<Envelope>>, Vec<Vec<Verified<Envelope>>>)> {
+    proptest::collection::vec(a_move(), 1..40).prop_flat_map(|moves| {
+        let envelopes = signed(&moves);
+        let orders = proptest::collection::vec(Just(envelopes.clone()).prop_shuffle(), 3);
+        (Just(envelopes), orders)
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_order_of_arrival_gives_the_same_answers((envelopes, orders) in plays()) {
+        let expected = answers(&told(&envelopes), &envelopes);
+        for order in &orders {
+            prop_assert_eq!(&answers(&told(order), &envelopes), &expected);
+        }
+    }
+
+    #[test]
+    fn folding_the_log_again_gives_the_same_rows((_, orders) in plays()) {
+        let incremental = told(&orders[0]);
+        let again = incremental.reindexed(&network()).unwrap();
+        let envelopes: Vec<_> = orders[0].clone();
+        prop_assert_eq!(answers(&again, &envelopes), answers(&incremental, &envelopes));
+        if incremental.envelopes().count() == orders[0].len() {
+            let differs = incremental.rows().zip(again.rows()).find(|(one, other)| one != other);
+            prop_assert_eq!(differs, None);
+            prop_assert_eq!(incremental.rows().count(), again.rows().count());
+        }
+    }
+}
