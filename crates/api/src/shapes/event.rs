@@ -88,7 +88,7 @@ pub(crate) const KINDS: [EventKind; 11] = [
     EventKind::Other,
 ];
 
-fn what(event: &Event) -> Map<String, Value> {
+pub(super) fn what(event: &Event) -> Map<String, Value> {
     let value = match event {
         Event::Post { title, content, url } => json!({"title": title, "content": content, "url": url}),
         Event::Comment { post, parent, depth, content } => json!({

@@ -10,6 +10,8 @@ mod community;
 mod event;
 mod post;
 mod provenance;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use agent::{AgentJson, AuthorJson};
 pub(crate) use comment::CommentJson;
