@@ -7,6 +7,7 @@ use futures::StreamExt;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 
 /// Delays kept for the percentiles: beyond it every second one is dropped, again and again.
 const DELAYS_MAX: usize = 1 << 18;
@@ -19,6 +20,8 @@ const OPEN_MAX: usize = 1 << 17;
 pub(crate) struct Arrivals {
     nodes: usize,
     kept: Mutex<Kept>,
+    /// How many streams have been answered once.
+    connected: watch::Sender<usize>,
 }
 
 #[derive(Debug, Default)]
@@ -53,7 +56,14 @@ pub(crate) const NODES_MAX: usize = 128;
 
 impl Arrivals {
     pub(crate) fn new(nodes: usize) -> Self {
-        Self { nodes, kept: Mutex::new(Kept { keep_one_in: 1, ..Kept::default() }) }
+        let kept = Mutex::new(Kept { keep_one_in: 1, ..Kept::default() });
+        Self { nodes, kept, connected: watch::Sender::new(0) }
+    }
+
+    /// Waits until every node's stream is read: from here on, nothing that is published is missed.
+    pub(crate) async fn all_connected(&self) {
+        // The sender is ours: an error cannot be.
+        let _ = self.connected.subscribe().wait_for(|connected| *connected >= self.nodes).await;
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -132,10 +142,16 @@ impl Arrivals {
                 buffer.drain(..end + 2);
                 for line in event.lines() {
                     if let Some(id) = line.strip_prefix("id:") {
+                        // The first event of a stream is an id alone: where it begins.
+                        if last.is_none() {
+                            self.connected.send_modify(|connected| *connected += 1);
+                        }
                         *last = Some(id.trim().to_owned());
                     } else if let Some(data) = line.strip_prefix("data:")
                         && let Ok(value) = serde_json::from_str::<serde_json::Value>(data)
-                        && let Some(id) = value["envelope"].as_str()
+                        // Nodes' identities were published before the streams were read.
+                        && value["change"].as_str() != Some("node_joined")
+                        && let Some(id) = value["id"].as_str()
                     {
                         self.arrived(node, id, now);
                     }

@@ -132,7 +132,10 @@ impl Mesh {
             background.spawn(async move { arrivals.follow(node, http, api).await });
         }
         let agents = tokio::select! {
-            agents = self.register(settings) => agents?,
+            agents = async {
+                self.arrivals.all_connected().await;
+                self.register(settings).await
+            } => agents?,
             _ = stop.wait_for(|stopped| *stopped) => Vec::new(),
         };
         let (stop_agents, agents_stop) = watch::channel(false);
@@ -235,12 +238,18 @@ impl Mesh {
             async move { client.node().await }
         });
         let answers = futures::future::try_join_all(asked).await?;
-        let shards: Vec<&Value> = answers.iter().map(|answer| &answer["shards"]).collect();
-        let count = |shards: &&Value| {
-            shards.as_array().into_iter().flatten().filter_map(|shard| shard["count"].as_u64()).sum::<u64>()
+        let field = |answer: &Value, name: &'static str| match &answer[name] {
+            Value::Null => Err(MeshError::Call(format!("/api/v1/node: the answer has no {name}"))),
+            value => Ok(value.clone()),
         };
-        let digests_equal = shards.iter().all(|other| !other.is_null() && *other == shards[0]);
-        Ok(Census { envelopes: shards.iter().map(count).collect(), digests_equal })
+        let mut envelopes = Vec::with_capacity(answers.len());
+        let mut digests = Vec::with_capacity(answers.len());
+        for answer in &answers {
+            envelopes.push(field(answer, "envelopes")?.as_u64().unwrap_or(0));
+            digests.push((field(answer, "digest")?, field(answer, "shards")?));
+        }
+        let digests_equal = digests.iter().all(|other| *other == digests[0]);
+        Ok(Census { envelopes, digests_equal })
     }
 
     #[allow(clippy::cast_precision_loss, reason = "rates for people")]

@@ -4,7 +4,7 @@ use super::{Ask, Failure, ask, output};
 use crate::exit::Exit;
 use serde_json::Value;
 
-const COLUMNS: [&str; 5] = ["peer_id", "direction", "address", "rtt_ms", "agent"];
+const COLUMNS: [&str; 4] = ["peer_id", "addresses", "rtt_ms", "agent_version"];
 
 pub(super) fn peers(wanted: &Ask) -> Result<Exit, Failure> {
     let base = ask::base_url(wanted)?;
@@ -25,6 +25,7 @@ pub(super) fn peers(wanted: &Ask) -> Result<Exit, Failure> {
 fn cell(peer: &Value, column: &str) -> String {
     match peer.get(column) {
         Some(Value::String(text)) => text.clone(),
+        Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "),
         None | Some(Value::Null) => "-".to_owned(),
         Some(other) => other.to_string(),
     }

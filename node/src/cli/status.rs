@@ -4,6 +4,8 @@ use super::{Ask, Failure, ask, output};
 use crate::exit::Exit;
 use serde_json::Value;
 
+const SHARD_COLUMNS: [&str; 5] = ["shard", "state_count", "state_digest", "content_count", "content_digest"];
+
 pub(super) fn status(wanted: &Ask) -> Result<Exit, Failure> {
     let base = ask::base_url(wanted)?;
     let node = ask::get(&base, "/api/v1/node")?;
@@ -30,13 +32,15 @@ fn plain(value: &Value) -> String {
 
 fn shown(base: &str, node: &Value) -> String {
     let mut rows = vec![vec!["api".to_owned(), base.to_owned()]];
-    let mut shards = vec![["shard", "envelopes", "digest"].map(str::to_owned).to_vec()];
+    let mut shards = vec![SHARD_COLUMNS.map(str::to_owned).to_vec()];
     for (name, value) in node.as_object().into_iter().flatten() {
         match (name.as_str(), value) {
             ("success", _) => {}
-            ("shards", Value::Array(entries)) => shards.extend(entries.iter().map(|entry| {
-                ["shard", "count", "digest"].map(|field| plain(entry.get(field).unwrap_or(&Value::Null))).to_vec()
-            })),
+            ("shards", Value::Array(entries)) => shards.extend(
+                entries
+                    .iter()
+                    .map(|entry| SHARD_COLUMNS.map(|field| plain(entry.get(field).unwrap_or(&Value::Null))).to_vec()),
+            ),
             ("listen", Value::Array(entries)) => {
                 rows.extend(entries.iter().map(|entry| vec!["listen".to_owned(), plain(entry)]));
             }
