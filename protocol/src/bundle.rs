@@ -102,3 +102,6 @@ fn list(reader: &mut Reader<'_>, frame: &Bytes, allowed: usize) -> Result<Vec<By
     }
     Ok(items)
 }
+
+#[cfg(test)]
+mod tests;

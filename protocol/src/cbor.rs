@@ -245,3 +245,6 @@ pub fn optional_list<'de, T: Deserialize<'de>, D: Deserializer<'de>, const MAX: 
     }
     Ok(Option::<Listed<T, MAX>>::deserialize(deserializer)?.map(|listed| listed.0))
 }
+
+#[cfg(test)]
+mod tests;

@@ -102,3 +102,6 @@ impl SetSum {
         Fingerprint(first)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -153,3 +153,6 @@ impl std::fmt::Debug for Kind {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -214,3 +214,6 @@ pub enum NetworkFileError {
     #[error(transparent)]
     Genesis(#[from] GenesisError),
 }
+
+#[cfg(test)]
+mod tests;

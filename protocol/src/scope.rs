@@ -222,3 +222,6 @@ impl<'de> Deserialize<'de> for Scope {
         deserializer.deserialize_str(Visitor)
     }
 }
+
+#[cfg(test)]
+mod tests;

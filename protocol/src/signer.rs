@@ -108,3 +108,6 @@ pub fn verify_signature(key: &PublicKey, domain: Domain, message: &[u8], signatu
     let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
     key.verify_strict(&domain.message(message), &signature).is_ok()
 }
+
+#[cfg(test)]
+mod tests;

@@ -101,3 +101,6 @@ impl Topic {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

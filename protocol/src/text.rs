@@ -133,3 +133,6 @@ impl std::fmt::Display for NetworkId {
         f.write_str(&network(*self))
     }
 }
+
+#[cfg(test)]
+mod tests;

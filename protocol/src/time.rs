@@ -58,3 +58,6 @@ impl Epoch {
         if self.0 % EPOCHS_PER_WEEK == EPOCHS_PER_WEEK - 1 { None } else { Some(Self(self.0 + 1)) }
     }
 }
+
+#[cfg(test)]
+mod tests;
