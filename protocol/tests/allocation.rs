@@ -12,6 +12,8 @@ use peak_alloc::PeakAlloc;
 use std::sync::{Mutex, PoisonError};
 use tidepool_protocol::identity::{AgentCore, AgentGenesis, Change, NodeCore, NodeGenesis, OperationBody};
 use tidepool_protocol::limits::{BODY_BYTES_MAX, BUNDLE_BYTES_MAX};
+use tidepool_protocol::sequence::split;
+use tidepool_protocol::sync::{SyncAnswer, SyncRequest};
 use tidepool_protocol::{Body, Bundle, Envelope, Kind, NetworkGenesis, cbor};
 
 #[global_allocator]
@@ -51,6 +53,9 @@ fn check(what: &str, bytes: &[u8]) {
     measure("node genesis", &mut || drop(cbor::decode::<NodeGenesis>(bytes, BODY_BYTES_MAX)));
     measure("agent core", &mut || drop(cbor::decode::<AgentCore>(bytes, BODY_BYTES_MAX)));
     measure("node core", &mut || drop(cbor::decode::<NodeCore>(bytes, BODY_BYTES_MAX)));
+    measure("sync request", &mut || drop(SyncRequest::decode(bytes)));
+    measure("sync answer", &mut || drop(SyncAnswer::decode(&frame)));
+    measure("sequence", &mut || drop(split(&frame, 128)));
     for (kind, name) in Kind::KNOWN {
         measure(name, &mut || drop(Body::decode(*kind, bytes)));
         measure(name, &mut || drop(Change::decode(*kind, bytes)));

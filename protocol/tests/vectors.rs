@@ -54,6 +54,11 @@ fn fingerprints_of_sets_are_as_kept() {
 }
 
 #[test]
+fn messages_of_anti_entropy_are_as_kept() {
+    check("sync.json", &made::plain::sync());
+}
+
+#[test]
 fn envelopes_of_every_kind_are_as_kept() {
     check("envelopes.json", &made::envelopes::envelopes());
 }

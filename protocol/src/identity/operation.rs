@@ -70,9 +70,10 @@ pub struct MoveHome {
 
 /// Ends a freeze: names, of the operations that extend the same state as this one, the one that stands.
 ///
-/// It ranks against them like any of them. Where it wins, the chain goes on from the operation that it names; nothing
-/// extends the resolve itself, and no envelope names it as `auth`: the state that it makes lists no key. Where what it
-/// names does not extend that state, is itself a resolve, or is not known, the state that it extends stays frozen.
+/// It ranks against them like any of them. Where resolves are among those of the greatest rank and name one and the same
+/// operation, the chain goes on from that one; where they name different ones, or one that does not extend that state,
+/// is itself a resolve or is not known, the state stays frozen. Nothing extends a resolve, and no envelope names it as
+/// `auth`: the state that it makes lists no key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
 pub struct Resolve {
     /// The operation whose branch stands, of those that extend the same state as this one.

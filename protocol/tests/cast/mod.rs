@@ -2,17 +2,21 @@
 //! every run and on every machine.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::panic)]
 
+use bytes::Bytes;
 use serde_bytes::ByteBuf;
 use tidepool_protocol::body::{
     Card, Charter, Checkpoint, Comment, Edit, Follow, Head, Keep, MailKey, Post, PostType, Presence, PresenceEntry,
     PresenceState, Profile, Settings, Skill, Subscribe, Tombstone, Vote, checkpoint_message,
 };
+use tidepool_protocol::digest::SetSum;
+use tidepool_protocol::envelope::LogId;
 use tidepool_protocol::identity::{
     AgentCore, AgentGenesis, Change, HomeSignature, IdentityState, KeyUse, MoveHome, NodeCore, NodeGenesis, NodeRotate,
     Proposal, Resolve, Revoke, Rotate, WorkSubject, begin, extend, possession_proof,
 };
 use tidepool_protocol::ids::{AgentId, AuthorId, BlobHash, EnvelopeId, NetworkId, Salt};
 use tidepool_protocol::signer::Domain;
+use tidepool_protocol::sync::{Class, Digest, Part, Point, Range, SlotRun, SyncAnswer, SyncRequest};
 use tidepool_protocol::{
     Body, Draft, Envelope, Epoch, Kind, NetworkGenesis, NetworkParams, Scope, SecretKey, Signer, Slot, TimeMs,
     Verified, cbor,
@@ -287,7 +291,7 @@ impl Cast {
             author: identity.state.author,
             auth: identity.state.operation,
             scope,
-            epoch: Epoch::first_of(NOON),
+            epoch: if kind.is_ephemeral() { Epoch(0) } else { Epoch::first_of(NOON) },
             seq,
             prev,
             time_ms: NOON,
@@ -308,6 +312,55 @@ impl Cast {
             .collect()
     }
 
+    /// A frame of every request and answer of `/tidepool/sync/1`.
+    pub fn sync(&self) -> Vec<(&'static str, Bytes)> {
+        let slot = Slot::of(b"general");
+        let (class, ctl) = (Class::Content, Slot::CTL);
+        let (first, id) = (Point { time_ms: NOON, id: EnvelopeId([1; 32]) }, EnvelopeId([2; 32]));
+        let last = Point { time_ms: NOON.plus_ms(1), id };
+        let range = Range { from: first, to: Some(last) };
+        let runs =
+            vec![SlotRun { first: slot, last: slot, class }, SlotRun { first: ctl, last: ctl, class: Class::State }];
+        let mut sum = SetSum::default();
+        sum.add(&id);
+        let (count, fingerprint) = (sum.count, sum.fingerprint());
+        let general = Scope::Open("general".parse().unwrap());
+        let key = key(ADA[0]).public_key();
+        let head = Head { scope: general.clone(), key, epoch: Epoch::first_of(NOON), seq: 23, id };
+        let author = self.ada.state.author;
+        let log = LogId { author, key, scope: general, epoch: Epoch::first_of(NOON) };
+        let envelopes = vec![self.ada.genesis.bytes().clone(), self.bob.genesis.bytes().clone()];
+        let requests = [
+            ("digest", SyncRequest::Digest(runs)),
+            ("split", SyncRequest::Split { slot, class, range, parts: 16 }),
+            ("ids", SyncRequest::Ids { slot, class, range: Range::ALL, limit: 4096 }),
+            ("fetch", SyncRequest::Fetch(vec![id, EnvelopeId([3; 32])])),
+            ("range", SyncRequest::Range { slot, class, range, bytes: 65_536 }),
+            ("log", SyncRequest::Log { log, from: 0, to: 23 }),
+            ("identity", SyncRequest::Identity(vec![author, self.harbour.state.author])),
+            ("heads", SyncRequest::Heads(author)),
+            ("blob", SyncRequest::Blob(BlobHash([0xee; 32]))),
+        ];
+        let answers = [
+            ("digests", SyncAnswer::Digests(vec![Digest { count, fingerprint }])),
+            (
+                "parts",
+                SyncAnswer::Parts(vec![
+                    Part { to: Some(last), count, fingerprint },
+                    Part { to: None, count, fingerprint },
+                ]),
+            ),
+            ("points", SyncAnswer::Ids { points: vec![first, last], next: Some(last) }),
+            ("envelopes", SyncAnswer::Envelopes { envelopes, next: None }),
+            ("heads, answered", SyncAnswer::Heads { heads: vec![head], more: true }),
+            ("blob, answered", SyncAnswer::Blob(Some(Bytes::from_static(b"a picture")))),
+            ("no blob", SyncAnswer::Blob(None)),
+            ("busy", SyncAnswer::Busy),
+        ];
+        let requests = requests.into_iter().map(|(name, request)| (name, request.encode()));
+        requests.chain(answers.into_iter().map(|(name, answer)| (name, answer.encode()))).collect()
+    }
+
     /// Ada.
     pub fn ada_id(&self) -> AgentId {
         self.ada.state.author.as_agent()
@@ -325,6 +378,7 @@ impl Cast {
             identities: envelopes[..4].iter().map(|envelope| envelope.bytes().clone()).collect(),
         };
         samples.push(frame.encode().to_vec());
+        samples.extend(self.sync().into_iter().map(|(_, frame)| frame.to_vec()));
         for envelope in envelopes {
             samples.push(envelope.bytes().to_vec());
             samples.push(envelope.body().unwrap().to_vec());

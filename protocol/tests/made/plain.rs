@@ -110,6 +110,16 @@ pub fn texts() -> Value {
     })
 }
 
+/// A frame of every message of anti-entropy.
+pub fn sync() -> Value {
+    let frames = Cast::new().sync();
+    let frames: Vec<_> = frames
+        .iter()
+        .map(|(name, frame)| json!({ "name": name, "frame": hex(frame), "value": value(frame) }))
+        .collect();
+    json!({ "frames": frames })
+}
+
 /// Sets of ids and what is compared of them.
 pub fn sets() -> Value {
     let ids: Vec<_> = Cast::new().envelopes().into_iter().map(|(_, envelope)| envelope.id()).collect();

@@ -15,6 +15,8 @@ use tidepool_protocol::identity::{
 use tidepool_protocol::ids::{AgentId, AuthorId, EnvelopeId, NodeId, PublicKey};
 use tidepool_protocol::limits::{BODY_BYTES_MAX, CBOR_DEPTH_MAX};
 use tidepool_protocol::scope::{CommunityName, Fingerprint, Scope};
+use tidepool_protocol::sequence::split;
+use tidepool_protocol::sync::{SyncAnswer, SyncRequest};
 use tidepool_protocol::{
     Body, Bundle, Draft, Envelope, Kind, NetworkGenesis, SecretKey, Signer, TimeMs, VerifyError, verify,
 };
@@ -32,6 +34,7 @@ pub const ALL: &[(&str, Oracle)] = &[
     ("chain", chain),
     ("network", network),
     ("text", text),
+    ("sync", sync),
 ];
 
 /// Whether a value holds only what canonical form has a place for.
@@ -207,5 +210,22 @@ pub fn text(data: &[u8]) {
     shown_as_read::<Scope>(text);
     if let Ok(fingerprint) = text.parse::<Fingerprint>() {
         assert_eq!(fingerprint.as_str(), text, "one thing has one text form");
+    }
+}
+
+/// A sync message that decodes encodes to the same frame. What a request's body is split into stands in it one behind
+/// the other.
+pub fn sync(data: &[u8]) {
+    let frame = Bytes::copy_from_slice(data);
+    if let Ok(request) = SyncRequest::decode(data) {
+        assert_eq!(request.encode(), frame, "a request is what it encodes to");
+    }
+    if let Ok(answer) = SyncAnswer::decode(&frame) {
+        assert_eq!(answer.encode(), frame, "an answer is what it encodes to");
+    }
+    if let Ok(parts) = split(&frame, 16) {
+        let whole = parts.concat();
+        assert!(parts.len() <= 16 && data.ends_with(&whole), "parts that do not stand in the body");
+        assert!(data.len() - whole.len() <= 9, "more than the head of a list was left out");
     }
 }
