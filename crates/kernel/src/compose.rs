@@ -14,7 +14,7 @@ use tidepool_protocol::envelope::Draft;
 use tidepool_protocol::identity::IdentityState;
 use tidepool_protocol::limits::BODY_BYTES_MAX;
 use tidepool_protocol::signer::Domain;
-use tidepool_protocol::{AuthorId, EnvelopeId, Epoch, PublicKey, Scope, Signature, Signer, TimeMs};
+use tidepool_protocol::{AuthorId, EnvelopeId, Epoch, NetworkParams, PublicKey, Scope, Signature, Signer, TimeMs};
 use tidepool_views::{ReadError, RowWrite, identity, logs};
 
 /// A clock that stepped back no more than this is waited for: the log goes on at the time of its head.
@@ -109,6 +109,19 @@ fn time_in(epoch: Epoch, now: TimeMs) -> TimeMs {
     TimeMs(now.0.clamp(epoch.week() * week_ms, epoch.week() * week_ms + week_ms - 1))
 }
 
+/// Whether a log may hold one more at `place`, and if not, when.
+pub(crate) fn check_quota(params: &NetworkParams, place: &Place) -> Result<(), LocalError> {
+    if place.seq < params.log_quota(place.time_ms) {
+        return Ok(());
+    }
+    // The first second of the week at which burst and rate make room for this place.
+    let more = place.seq.saturating_sub(params.log_burst).saturating_add(1);
+    let week_s = tidepool_protocol::limits::WEEK_S;
+    let at_s = more.saturating_mul(3_600).div_ceil(params.log_per_hour.max(1)).min(week_s);
+    let retry_after_s = at_s.saturating_sub(place.time_ms.seconds_into_week()).max(1);
+    Err(LocalError::Quota { seq: place.seq, retry_after_s })
+}
+
 impl<S: Store, C: Custody> Node<S, C> {
     pub(crate) fn on_compose(&mut self, ticket: Ticket, parked: Parked) -> Result<(), StoreError> {
         if let Err(error) = self.check_shape(parked.items.len(), &parked.rows, &parked.expect) {
@@ -185,7 +198,7 @@ impl<S: Store, C: Custody> Node<S, C> {
                     return Ok(Err(LocalError::Quota { seq: 0, retry_after_s }));
                 }
             };
-            if let Err(error) = self.check_quota(&place) {
+            if let Err(error) = check_quota(&self.rules.genesis().params, &place) {
                 return Ok(Err(error));
             }
             let signer = CustodySigner { custody: &self.custody, key, declined: Cell::new(false) };
@@ -216,19 +229,6 @@ impl<S: Store, C: Custody> Node<S, C> {
             return Ok(Ok(Planned::New(admitted)));
         }
         Ok(Err(LocalError::NoKey))
-    }
-
-    fn check_quota(&self, place: &Place) -> Result<(), LocalError> {
-        let params = &self.rules.genesis().params;
-        if place.seq < params.log_quota(place.time_ms) {
-            return Ok(());
-        }
-        // The first second of the week at which burst and rate make room for this place.
-        let more = place.seq.saturating_sub(params.log_burst).saturating_add(1);
-        let week_s = tidepool_protocol::limits::WEEK_S;
-        let at_s = more.saturating_mul(3_600).div_ceil(params.log_per_hour.max(1)).min(week_s);
-        let retry_after_s = at_s.saturating_sub(place.time_ms.seconds_into_week()).max(1);
-        Err(LocalError::Quota { seq: place.seq, retry_after_s })
     }
 
     /// The newest envelope of `key` of `author` in `scope`.

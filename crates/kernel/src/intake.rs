@@ -177,7 +177,7 @@ impl<S: Store, C: Custody> Node<S, C> {
 
     /// Appends the open batch, and asks for a flush if none is under way.
     pub(crate) fn close_turn(&mut self) -> Result<(), StoreError> {
-        self.counters.batches += 1;
+        self.counters.batches += u64::from(self.turn.has_open());
         if self.turn.close(&mut self.store)? {
             self.counters.flushes += 1;
             self.out.push(Effect::Flush);

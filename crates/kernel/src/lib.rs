@@ -22,12 +22,16 @@ pub mod node;
 mod outbox;
 pub mod peer;
 mod pending;
-pub mod presence;
+mod presence;
 mod random;
 mod requests;
 pub mod settings;
 pub mod store;
 mod sync;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+#[cfg(test)]
+mod tests;
 mod turn;
 
 pub use counters::Counters;

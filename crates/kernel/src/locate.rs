@@ -2,7 +2,6 @@
 
 use crate::custody::Custody;
 use crate::effect::Effect;
-use crate::input::Timer;
 use crate::local::{LocalError, Receipt, Ticket};
 use crate::node::Node;
 use crate::peer::RequestId;
@@ -31,6 +30,11 @@ pub(crate) struct Locating {
 }
 
 impl Locating {
+    /// When the next search ends.
+    pub(crate) fn due(&self) -> Option<TimeMs> {
+        self.searches.values().map(|search| search.deadline).min()
+    }
+
     /// Ends all; the requests that waited.
     pub(crate) fn give_up(&mut self) -> Vec<Ticket> {
         std::mem::take(&mut self.searches).into_values().flat_map(|search| search.tickets).collect()
@@ -59,7 +63,7 @@ impl<S: Store, C: Custody> Node<S, C> {
         let under_way = peers.into_iter().map(|peer| self.ask(peer, &request, Purpose::Locate(author))).collect();
         let deadline = self.now.plus_ms(self.settings.limits.locate_ms_max);
         self.locating.searches.insert(author, Search { under_way, deadline, tickets: vec![ticket] });
-        self.set_timer(Timer::Pending, deadline);
+        self.set_pending_timer();
         Ok(())
     }
 
@@ -123,9 +127,6 @@ impl<S: Store, C: Custody> Node<S, C> {
             .collect();
         for author in over {
             self.not_found(author)?;
-        }
-        if let Some(at) = self.locating.searches.values().map(|search| search.deadline).min() {
-            self.set_timer(Timer::Pending, at);
         }
         Ok(())
     }

@@ -18,7 +18,7 @@ use crate::locate::Locating;
 use crate::outbox::Outgoing;
 use crate::peer::{GossipId, Peer, RequestId};
 use crate::pending::{Bounds, PendingQueue};
-use crate::presence::PresenceTable;
+use crate::presence::Presences;
 use crate::random::Choices;
 use crate::requests::Requests;
 use crate::settings::NodeSettings;
@@ -29,6 +29,7 @@ use std::collections::BTreeSet;
 use tidepool_protocol::slot::Topic;
 use tidepool_protocol::{Shard, Slot, TimeMs};
 use tidepool_views::Overlay;
+use tidepool_views::presence::Board;
 
 /// Whether inputs are still taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +82,7 @@ pub struct Node<S, C> {
     pub(crate) heads: Heads,
     pub(crate) locating: Locating,
     pub(crate) syncing: Syncing,
-    pub(crate) presence: PresenceTable,
+    pub(crate) presence: Presences,
     pub(crate) connected: BTreeSet<Peer>,
     pub(crate) counters: Counters,
 }
@@ -116,7 +117,7 @@ impl<S: Store, C: Custody> Node<S, C> {
             heads: Heads::new(limits.asked_max),
             locating: Locating::default(),
             syncing: Syncing::new(&limits),
-            presence: PresenceTable::new(limits.presence_max),
+            presence: Presences::new(limits.presence_max),
             connected: BTreeSet::new(),
             counters: Counters::default(),
             settings,
@@ -132,7 +133,9 @@ impl<S: Store, C: Custody> Node<S, C> {
         }
         self.now = now;
         std::mem::swap(&mut self.out, out);
-        if let Err(error) = handle::take(self, input) {
+        let taken =
+            handle::take(self, input).and_then(|()| if self.turn.is_due() { self.close_turn() } else { Ok(()) });
+        if let Err(error) = taken {
             self.phase = Phase::Halted;
             self.out.push(Effect::Halt { error });
         }
@@ -163,8 +166,8 @@ impl<S: Store, C: Custody> Node<S, C> {
 
     /// Who of the agents that it heard of is there. Held in memory, for a time.
     #[must_use]
-    pub const fn presence(&self) -> &PresenceTable {
-        &self.presence
+    pub const fn presence(&self) -> &Board {
+        &self.presence.board
     }
 
     /// Whether everything that it wrote is durable and said: what a shutdown waits for.

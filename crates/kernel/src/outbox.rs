@@ -136,11 +136,6 @@ impl Outgoing {
             self.entries.iter().filter(|(_, entry)| covers(entry)).map(|(cursor, _)| *cursor).collect();
         self.done(&covered)
     }
-
-    /// Whether something waits to be offered.
-    pub(crate) fn waits(&self) -> bool {
-        self.entries.values().any(|entry| entry.standing == Standing::Waits)
-    }
 }
 
 /// The key of the row of the batch whose first published envelope is at `first`.

@@ -12,6 +12,9 @@ use std::collections::BTreeMap;
 use tidepool_views::overlay::Pending;
 use tidepool_views::{Cursor, Overlay, ReadError, RowWrite};
 
+/// A batch is written after so many inputs although the turn has not ended: under a flood it never would.
+const INPUTS_MAX: usize = 256;
+
 /// What waits for the disk.
 #[derive(Debug)]
 pub(crate) enum Speech {
@@ -31,6 +34,8 @@ pub(crate) struct Turn {
     lazy: Vec<RowWrite>,
     /// The last cursor that was given out.
     head: Cursor,
+    /// Inputs since the open batch began.
+    inputs: usize,
     open: Vec<Speech>,
     appended: Vec<Speech>,
     flushing: Option<Vec<Speech>>,
@@ -57,11 +62,6 @@ impl Turn {
     /// The cursor for the next envelope.
     pub(crate) fn next_cursor(&mut self) -> Cursor {
         self.head = self.head.next();
-        self.head
-    }
-
-    /// The last cursor that was given out.
-    pub(crate) const fn head(&self) -> Cursor {
         self.head
     }
 
@@ -138,6 +138,7 @@ impl Turn {
     pub(crate) fn close<S: Store>(&mut self, store: &mut S) -> Result<bool, StoreError> {
         if self.has_open() {
             let (derived, stored) = std::mem::take(&mut self.pending).into_parts();
+            self.inputs = 0;
             self.settle();
             let durable = std::mem::take(&mut self.durable_rows);
             let durable = durable.into_iter().map(|(key, value)| RowWrite { key, value }).collect();
@@ -151,6 +152,16 @@ impl Turn {
     /// Whether a flush is under way.
     pub(crate) const fn is_flushing(&self) -> bool {
         self.flushing.is_some()
+    }
+
+    /// Counts an input; whether the open batch has waited for as many as it may, and may be written.
+    pub(crate) fn is_due(&mut self) -> bool {
+        if !self.has_open() {
+            self.inputs = 0;
+            return false;
+        }
+        self.inputs += 1;
+        self.inputs > INPUTS_MAX && self.flushing.is_none()
     }
 
     fn flush(&mut self) -> bool {

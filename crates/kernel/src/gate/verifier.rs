@@ -78,9 +78,4 @@ impl Verifier {
     pub(crate) const fn done(&mut self, count: usize) {
         self.under_way = self.under_way.saturating_sub(count);
     }
-
-    /// How many envelopes of gossip wait.
-    pub(crate) const fn gossip_waiting(&self) -> usize {
-        self.gossip
-    }
 }

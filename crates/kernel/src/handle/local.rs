@@ -211,7 +211,7 @@ impl<S: Store, C: Custody> Node<S, C> {
             let envelope = admitted.envelope().clone();
             let state = admitted.state().cloned();
             if envelope.header().kind.is_ephemeral() {
-                self.take_ephemeral(&envelope)?;
+                self.take_ephemeral(&envelope);
                 self.announce_later(&envelope, None)?;
                 receipt.envelopes.push((envelope.id(), Cursor::START));
                 continue;
@@ -232,9 +232,9 @@ impl<S: Store, C: Custody> Node<S, C> {
         for row in plan.rows {
             self.turn.write(row);
         }
-        self.keep_in_outbox(&written)?;
         self.counters.local_done += 1;
         self.speak(Speech::Effect(Effect::Reply { ticket, result: Ok(receipt) }))?;
+        self.keep_in_outbox(&written)?;
         for author in came {
             self.identity_came(author)?;
         }

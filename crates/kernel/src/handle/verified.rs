@@ -16,6 +16,9 @@ use tidepool_protocol::limits::GOSSIP_AGE_MS_MAX;
 use tidepool_protocol::{AuthorId, Envelope, Verified};
 use tidepool_views::Origin;
 
+/// The shortest time between two looks at what waits for identities.
+const PENDING_TICK_MS: u64 = 100;
+
 /// One envelope's result.
 pub(crate) type Checked = Result<Verified<Envelope>, Invalid>;
 
@@ -123,7 +126,7 @@ impl<S: Store, C: Custody> Node<S, C> {
     pub(crate) fn take_gossip(&mut self, admitted: Admitted, from: Peer, again: bool) -> Result<(), StoreError> {
         let envelope = admitted.envelope().clone();
         if envelope.header().kind.is_ephemeral() {
-            if self.take_ephemeral(&envelope)? && again {
+            if self.take_ephemeral(&envelope) && again {
                 self.announce_later(&envelope, None)?;
             }
             return Ok(());
@@ -170,14 +173,20 @@ impl<S: Store, C: Custody> Node<S, C> {
         Ok(())
     }
 
+    /// When the next attempt, expiry or end of a search is due. One timer serves all.
+    pub(crate) fn set_pending_timer(&mut self) {
+        let due = self.pending.due().into_iter().chain(self.locating.due()).min();
+        if let Some(at) = due {
+            self.set_timer(Timer::Pending, at.max(self.now.plus_ms(PENDING_TICK_MS)));
+        }
+    }
+
     /// Asks peers for identities that are waited for, and comes back when the next is due.
     pub(crate) fn ask_for_pending(&mut self) -> Result<(), StoreError> {
         let others: Vec<Peer> = self.connected.iter().copied().collect();
         let asks = self.pending.ask(self.now, &self.connected, &others);
         self.ask_identities(asks);
-        if let Some(at) = self.pending.due() {
-            self.set_timer(Timer::Pending, at.max(self.now.plus_ms(100)));
-        }
+        self.set_pending_timer();
         Ok(())
     }
 }
