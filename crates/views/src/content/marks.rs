@@ -20,6 +20,8 @@ const TITLE: u8 = 1;
 const CONTENT: u8 = 2;
 /// A text that fits a post only: too long for a comment, or empty.
 const POST_CONTENT: u8 = 3;
+/// An edit that changes nothing: kept so that it, too, is judged when its target comes.
+const NOTHING: u8 = 4;
 
 /// Sets what waited for `item` in it.
 pub(crate) fn read_into(rows: &dyn Rows, id: &Short, item: &mut Item) -> Result<(), ReadError> {
@@ -42,12 +44,18 @@ pub(crate) fn edit(overlay: &mut Overlay<'_>, stored: &Stored, edit: &Edit, step
     let target = edit.target.short();
     let all = collection(stored, &target);
     let order = Order::of(&stored.envelope);
+    let mut fields = Vec::with_capacity(2);
     if edit.title.is_some() {
-        register::change(overlay, &all, &[TITLE], (&order, &[]), step)?;
+        fields.push(TITLE);
     }
     if let Some(content) = &edit.content {
         let fits = (1..=COMMENT_CHARS_MAX).contains(&content.chars().count());
-        let field = if fits { CONTENT } else { POST_CONTENT };
+        fields.push(if fits { CONTENT } else { POST_CONTENT });
+    }
+    if fields.is_empty() {
+        fields.push(NOTHING);
+    }
+    for field in fields {
         register::change(overlay, &all, &[field], (&order, &[]), step)?;
     }
     tell(overlay, stored, &target, step)

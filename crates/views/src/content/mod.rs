@@ -21,6 +21,8 @@ mod posts;
 mod refs;
 pub(crate) mod register;
 mod shown;
+#[cfg(test)]
+mod tests;
 pub(crate) mod votes;
 
 use crate::overlay::Overlay;

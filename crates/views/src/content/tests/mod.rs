@@ -1,0 +1,13 @@
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_possible_wrap
+)]
+
+mod answers;
+mod model;
+mod properties;
+mod scenes;
+mod world;
