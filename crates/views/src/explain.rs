@@ -26,7 +26,7 @@ impl fmt::Display for Number {
             Self::Whole(number) => write!(f, "{number}"),
             Self::Fraction(number) => {
                 let size = u128::from(number.unsigned_abs());
-                let decimals = (size & 0xffff_ffff) * 10_000_000_000 >> 32;
+                let decimals = ((size & 0xffff_ffff) * 10_000_000_000) >> 32;
                 write!(f, "{}{}.{decimals:010}", if *number < 0 { "-" } else { "" }, size >> 32)
             }
         }

@@ -178,7 +178,7 @@ fn link(overlay: &mut Overlay<'_>, id: &Short, item: &Item, place: &Place, step:
     if let Some(mut parent) = item::get(overlay, &place.parent)? {
         parent.replies = match step {
             Step::Apply => parent.replies + 1,
-            Step::Retract => parent.replies - 1,
+            Step::Retract => parent.replies.saturating_sub(1),
         };
         item::put(overlay, &place.parent, &parent);
     }

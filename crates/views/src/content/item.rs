@@ -150,7 +150,7 @@ pub(crate) const fn share(value: i8) -> Votes {
 /// `votes` with one register's value changed.
 pub(crate) const fn recount(votes: Votes, before: i8, after: i8) -> Votes {
     let (less, more) = (share(before), share(after));
-    Votes { up: votes.up + more.up - less.up, down: votes.down + more.down - less.down }
+    Votes { up: (votes.up + more.up).saturating_sub(less.up), down: (votes.down + more.down).saturating_sub(less.down) }
 }
 
 /// The votes on an item that count.

@@ -42,7 +42,7 @@ pub(crate) fn show(overlay: &mut Overlay<'_>, id: &Short, item: &Item, step: Ste
             if let Some(mut root) = item::get(overlay, &place.root)? {
                 root.comments = match step {
                     Step::Apply => root.comments + 1,
-                    Step::Retract => root.comments - 1,
+                    Step::Retract => root.comments.saturating_sub(1),
                 };
                 item::put(overlay, &place.root, &root);
             }

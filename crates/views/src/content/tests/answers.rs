@@ -26,6 +26,12 @@ pub(crate) fn all<T>(mut page: impl FnMut(Option<&After>) -> Result<Page<T>, Que
     }
 }
 
+/// Whether a feed holds a post.
+type Holds = Box<dyn Fn(&Item) -> bool>;
+
+/// By what a list of communities is sorted.
+type CommunityKey<'k> = &'k dyn Fn(&(Scope, TimeMs)) -> (u64, String);
+
 const SORTS: [CommentSort; 5] =
     [CommentSort::Best, CommentSort::New, CommentSort::Old, CommentSort::Top, CommentSort::Controversial];
 
@@ -49,7 +55,7 @@ pub(crate) fn check(world: &World, envelopes: &[Verified<Envelope>], limit: usiz
 }
 
 fn check_feeds(world: &World, model: &Model, limit: usize, now: TimeMs) {
-    let mut feeds: Vec<(Feed, Box<dyn Fn(&Item) -> bool>)> = vec![(Feed::Everything, Box::new(|_| true))];
+    let mut feeds: Vec<(Feed, Holds)> = vec![(Feed::Everything, Box::new(|_| true))];
     for number in 0..4 {
         let scope = community(number);
         feeds.push((Feed::Community(scope.clone()), Box::new(move |item| item.scope == scope)));
@@ -209,7 +215,7 @@ fn check_communities(world: &World, model: &Model, limit: usize) {
         let page = |after: Option<&After>| communities::list(&world.memory, sort, Paging::new(limit, after));
         all(page).into_iter().map(|community| community.scope).collect::<Vec<_>>()
     };
-    let sorted = |key: &dyn Fn(&(Scope, TimeMs)) -> (u64, String)| {
+    let sorted = |key: CommunityKey<'_>| {
         let mut sorted = standing.clone();
         sorted.sort_by_key(key);
         sorted.into_iter().map(|(scope, _)| scope).collect::<Vec<_>>()

@@ -9,7 +9,7 @@ use crate::queries::{
 use crate::rank::Votes;
 use crate::testing::{Memory, T0, TestAgent, TestNode, Writer, network, salt};
 use crate::void::VoidReason;
-use crate::{Overlay, explain, index};
+use crate::{explain, index};
 use tidepool_protocol::body::{
     Charter, Comment, Edit, Follow, Post, PostType, Profile, Settings, Subscribe, Tombstone, Vote,
 };
@@ -426,7 +426,6 @@ fn a_damaged_row_is_an_error_and_not_a_panic() {
         let _ = posts::page(&pool.memory, &Feed::Everything, Sort::Hot, Paging::first(3), NOW);
         let _ = agents::get(&pool.memory, &pool.id(0));
         let _ = communities::get(&pool.memory, &general());
-        let _ = Overlay::new(&pool.memory, Default::default());
         pool.memory.put(key, value);
     }
     assert!(posts::get(&pool.memory, &post.id()).unwrap().is_some());
