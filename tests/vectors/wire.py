@@ -188,6 +188,17 @@ def read_scope(text):
     raise Refused("text")
 
 
+def scope_order(text):
+    """What scopes compare by: their sort, then name and fingerprint, id or slot."""
+    letter, rest = text.split("/")
+    if letter == "c":
+        name, dot, mark = rest.partition(".")
+        return (1, name, mark) if dot else (0, name)
+    if letter == "s":
+        return 5, int(rest)
+    return " .aim".index(letter), unbase32(rest, 32)
+
+
 def fingerprint(founder, name):
     return base32(sha256(founder + name.encode()))[:16]
 
@@ -334,7 +345,7 @@ def at_most(shape, most):
     return lambda value: shaped(value, [shape]) and len(value) <= most
 
 
-HEADS = in_order(("array", is_scope, 32, int, int, 32), 256)
+HEADS = in_order(("array", is_scope, 32, int, int, 32), 256, lambda head: (scope_order(head[0]), *head[1:]))
 POST_TEXT = utf8(0, 46 * 1024, 40_000)
 SKILL = ("array", chars(1, 64), chars(0, 500), chars(0, 500), chars(0, 500))
 BODIES = {

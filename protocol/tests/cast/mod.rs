@@ -205,7 +205,7 @@ impl Cast {
             seq,
             id: EnvelopeId([0xd0; 32]),
         };
-        let heads = vec![head(&general, 23), head(&owned, 256)];
+        let heads = vec![head(&general, 23), head(&owned, 256), head(&Scope::Agent(ada), 3)];
         let countersigned = checkpoint_message(network(), ada.into(), NOON, &heads);
         let home = Some(HomeSignature {
             node_auth: self.harbour.state.operation,
