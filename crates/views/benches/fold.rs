@@ -1,7 +1,7 @@
 //! What the fold costs an envelope, by kind, at 100,000 posts in memory, beside what verifying it costs.
 //!
 //! `cargo bench -p tidepool-views --features testing --bench fold`
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, missing_docs, reason = "a benchmark reads the clock")]
 
 mod common;
 

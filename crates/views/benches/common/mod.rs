@@ -2,7 +2,7 @@
 //!
 //! Posts come through the whole fold, by [`AGENTS`] agents in three communities, spread over six days; every tenth has
 //! votes, more where its number is rounder, so that most posts have none and a few have many.
-#![allow(dead_code, reason = "each benchmark uses a part")]
+#![allow(dead_code, unreachable_pub, missing_docs, reason = "each benchmark uses a part")]
 
 use std::collections::BTreeMap;
 use tidepool_protocol::body::{Comment, Follow, Post, PostType, Subscribe};
