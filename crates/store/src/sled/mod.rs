@@ -1,0 +1,25 @@
+//! The store on sled.
+//!
+//! Nothing here interprets a row or an envelope. One lock ([`shared::Writer`]) orders appends against checkpoints;
+//! readers take none of it. The engine is called in [`engine`] only.
+
+mod cache;
+mod checkpoint;
+mod engine;
+mod error;
+mod flush;
+mod layout;
+mod marker;
+mod open;
+mod pages;
+mod reader;
+mod redo;
+mod settings;
+mod shared;
+mod store;
+
+pub use error::OpenError;
+pub use marker::Acknowledged;
+pub use reader::SledReader;
+pub use settings::{CheckpointLimits, FreeSpace, Hook, OpenSettings, Point};
+pub use store::SledStore;

@@ -1,0 +1,253 @@
+//! Opening a directory: whose it is, whether the engine can read it, and what of it is true.
+
+use super::engine::{Engine, EngineOpenError};
+use super::error::OpenError;
+use super::layout::{META, Meta, Record, number_of, record_key};
+use super::marker::{Acknowledged, Marker};
+use super::redo;
+use super::settings::OpenSettings;
+use super::shared::{Shared, Writer};
+use crate::frames::FrameError;
+use crate::layers::Memtable;
+use std::fs;
+use std::io::Write;
+use std::ops::Bound;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use tidepool_protocol::NetworkId;
+use tidepool_views::{Cursor, ReadError};
+
+/// The newest layout that this program reads and writes.
+pub(crate) const FORMAT_VERSION: u32 = 1;
+
+const FORMAT_FILE: &str = "FORMAT";
+const FORMAT_MARK: &str = "tidepool-store";
+
+/// How often a directory in use is tried again.
+const LOCK_RETRY: Duration = Duration::from_millis(20);
+
+pub(crate) fn open(path: &Path, settings: &OpenSettings) -> Result<Shared, OpenError> {
+    check_format(path, settings.network)?;
+    let engine = open_engine(path, settings)?;
+    let (marker, acknowledged) = Marker::open(&path.join("acknowledged")).map_err(OpenError::io(path))?;
+    match recover(path, settings, &engine, acknowledged) {
+        Ok(Recovered::Whole(state)) => {
+            Ok(Shared::new(engine, path.to_owned(), settings.clone(), (marker, state.meta, state.writer)))
+        }
+        Ok(Recovered::TailLost(state)) if settings.accept_lost_tail => {
+            let state = accept_lost_tail(path, &engine, state, acknowledged)?;
+            let mut marker = marker;
+            let found = Acknowledged { batch: state.writer.batch, cursor: state.writer.head };
+            marker.reset(found).map_err(OpenError::io(path))?;
+            Ok(Shared::new(engine, path.to_owned(), settings.clone(), (marker, state.meta, state.writer)))
+        }
+        Ok(Recovered::TailLost(state)) => {
+            let found = Acknowledged { batch: state.writer.batch, cursor: state.writer.head };
+            Err(OpenError::TailLost { path: path.to_owned(), acknowledged, found })
+        }
+        Err(error) => {
+            drop(engine);
+            Err(quarantine(path, &error.reason))
+        }
+    }
+}
+
+/// Reads the mark of the directory, or makes it in an empty one.
+fn check_format(path: &Path, network: NetworkId) -> Result<(), OpenError> {
+    let file = path.join(FORMAT_FILE);
+    let network = network.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    match fs::read_to_string(&file) {
+        Ok(text) => {
+            let foreign = || OpenError::Foreign { path: path.to_owned() };
+            let mut words = text.split_whitespace();
+            let (mark, version, found) = (words.next(), words.next(), words.next());
+            if mark != Some(FORMAT_MARK) {
+                return Err(foreign());
+            }
+            let version: u32 = version.and_then(|version| version.parse().ok()).ok_or_else(foreign)?;
+            if version > FORMAT_VERSION {
+                let path = path.to_owned();
+                return Err(OpenError::NewerVersion { path, found: version, supported: FORMAT_VERSION });
+            }
+            let found = found.ok_or_else(foreign)?.to_owned();
+            if found == network {
+                Ok(())
+            } else {
+                Err(OpenError::OtherNetwork { path: path.to_owned(), found, expected: network })
+            }
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            fs::create_dir_all(path).map_err(OpenError::io(path))?;
+            let mut entries = fs::read_dir(path).map_err(OpenError::io(path))?;
+            if entries.next().is_some() {
+                return Err(OpenError::Foreign { path: path.to_owned() });
+            }
+            let text = format!("{FORMAT_MARK} {FORMAT_VERSION} {network}\n");
+            let written = fs::File::create(&file)
+                .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
+                .and_then(|()| fs::File::open(path)?.sync_all());
+            written.map_err(OpenError::io(file))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+            Err(OpenError::Foreign { path: path.to_owned() })
+        }
+        Err(error) => Err(OpenError::io(file)(error)),
+    }
+}
+
+fn open_engine(path: &Path, settings: &OpenSettings) -> Result<Engine, OpenError> {
+    let began = Instant::now();
+    loop {
+        match Engine::open(&path.join("sled"), settings.cache_capacity) {
+            Ok(engine) => return Ok(engine),
+            // A handle that was just dropped lets go a moment later, in the engine's own threads.
+            Err(EngineOpenError::InUse) if began.elapsed() < settings.lock_wait => std::thread::sleep(LOCK_RETRY),
+            Err(EngineOpenError::InUse) => return Err(OpenError::InUse { path: path.to_owned() }),
+            Err(EngineOpenError::Io(error)) => return Err(OpenError::io(path)(error)),
+            Err(EngineOpenError::Damaged(reason)) => return Err(quarantine(path, &reason)),
+        }
+    }
+}
+
+/// Moves a directory aside that cannot be read, so that the next start begins anew, and nothing is thrown away.
+fn quarantine(path: &Path, reason: &str) -> OpenError {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let free = (1_u32..).map(|n| path.with_file_name(format!("{name}.quarantined-{n}"))).find(|to| !to.exists());
+    let quarantined: PathBuf = free.unwrap_or_else(|| path.with_file_name(format!("{name}.quarantined")));
+    tracing::error!(path = %path.display(), quarantined = %quarantined.display(), reason, "store is damaged");
+    match fs::rename(path, &quarantined) {
+        Ok(()) => OpenError::Damaged { quarantined, reason: reason.to_owned() },
+        Err(error) => OpenError::io(path)(error),
+    }
+}
+
+struct State {
+    meta: Meta,
+    writer: Writer,
+}
+
+enum Recovered {
+    Whole(State),
+    TailLost(State),
+}
+
+fn damaged(what: &str, error: impl std::fmt::Display) -> ReadError {
+    ReadError { reason: format!("{what}: {error}") }
+}
+
+/// Finds the last batch, replays durable rows that are in no page yet, and decides what derived rows are worth.
+fn recover(
+    path: &Path,
+    settings: &OpenSettings,
+    engine: &Engine,
+    acknowledged: Acknowledged,
+) -> Result<Recovered, ReadError> {
+    let meta = engine.get(&META)?;
+    let mut meta = match meta {
+        Some(sealed) => Meta::open(&sealed).map_err(|error| damaged("the store's own row", error))?,
+        None => Meta::default(),
+    };
+    let mut active = Memtable::default();
+    let (mut batch, mut head) = (meta.batch, meta.head);
+    let records = engine
+        .range(Bound::Included(&record_key(meta.batch.saturating_add(1))), Bound::Included(&record_key(u64::MAX)));
+    for row in records {
+        let (key, sealed) = row?;
+        let number = number_of(&key).unwrap_or_default();
+        if number != batch + 1 {
+            return Err(damaged("the records of batches", format!("{number} follows {batch}")));
+        }
+        let record = Record::open(&sealed).map_err(|error| damaged("a batch's record", error))?;
+        (batch, head) = (number, head.max(record.head));
+        for row in &record.rows {
+            active.apply(row);
+        }
+    }
+    let lost = batch < acknowledged.batch;
+    let derived_upto = derived_state(path, &mut meta, &mut active, (batch, head), lost)?;
+    let writer = Writer {
+        active_since: (!active.is_empty()).then(Instant::now),
+        active,
+        head,
+        batch,
+        incomplete: Some(derived_upto).filter(|upto| *upto < head),
+        checkpoint_head: meta.derived_upto,
+        checkpoint_batch: meta.batch,
+    };
+    tracing::info!(
+        path = %path.display(), network = ?settings.network, batch, head = head.0, derived_upto = derived_upto.0,
+        "store is open"
+    );
+    let state = State { meta, writer };
+    Ok(if lost { Recovered::TailLost(state) } else { Recovered::Whole(state) })
+}
+
+/// Up to where derived rows are true. A new generation, which forgets them all, whenever that is not certain.
+fn derived_state(
+    path: &Path,
+    meta: &mut Meta,
+    active: &mut Memtable,
+    (batch, head): (u64, Cursor),
+    lost: bool,
+) -> Result<Cursor, ReadError> {
+    let redo = match redo::read(path) {
+        Ok(redo) => redo,
+        Err(FrameError::Io(error)) => return Err(damaged("the checkpoint file", error)),
+        Err(error) => {
+            tracing::warn!(%error, "the checkpoint file is not usable; derived rows are computed again");
+            None
+        }
+    };
+    let redo = redo.filter(|(target, _)| {
+        target.generation == meta.generation
+            && target.batch > meta.batch.max(meta.unfinished)
+            && target.batch <= batch
+            && target.derived_upto <= head
+    });
+    let certain = !lost && meta.derived_upto <= head;
+    match redo {
+        Some((target, rows)) if certain => {
+            for row in &rows {
+                active.apply(row);
+            }
+            Ok(target.derived_upto)
+        }
+        None if certain && meta.applying == 0 && meta.unfinished == 0 => Ok(meta.derived_upto),
+        Some(_) | None => {
+            meta.generation = meta.generation.saturating_add(1);
+            meta.derived_upto = Cursor::START;
+            meta.applying = 0;
+            meta.unfinished = 0;
+            Ok(Cursor::START)
+        }
+    }
+}
+
+/// Goes on behind the lost cursors, so that none is used twice, and computes derived rows anew.
+fn accept_lost_tail(
+    path: &Path,
+    engine: &Engine,
+    mut state: State,
+    acknowledged: Acknowledged,
+) -> Result<State, OpenError> {
+    tracing::warn!(path = %path.display(), acknowledged = acknowledged.cursor.0, "going on without the lost tail");
+    let io = |error: String| OpenError::io(path)(std::io::Error::other(error));
+    state.writer.head = state.writer.head.max(acknowledged.cursor);
+    state.writer.batch = state.writer.batch.max(acknowledged.batch);
+    state.writer.incomplete = Some(Cursor::START).filter(|_| state.writer.head > Cursor::START);
+    // The rows of records that are there are still in memory only; their records must go on counting.
+    let mut batch = ::sled::Batch::default();
+    let sealed = Record::seal(state.writer.head, &[]).map_err(|error| io(error.to_string()))?;
+    for number in state.meta.batch + 1..=state.writer.batch {
+        let key = record_key(number);
+        let present = engine.get(&key).map_err(|error| io(error.reason))?;
+        if present.is_none() {
+            batch.insert(&key, sealed.clone());
+        }
+    }
+    batch.insert(&META, state.meta.seal().map_err(|error| io(error.to_string()))?);
+    engine.apply(batch).map_err(|error| io(error.reason))?;
+    engine.write_out().map_err(|error| io(error.reason))?;
+    engine.sync().map_err(OpenError::io(path))?;
+    Ok(state)
+}

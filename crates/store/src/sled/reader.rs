@@ -1,0 +1,172 @@
+//! Reading on any thread: no lock is held while a caller's `visit` runs, and one call sees one moment.
+
+use super::layout::{BLOCKS, block_key, number_of};
+use super::pages::{self, PageWalk};
+use super::shared::{Shared, View};
+use crate::family::{is_durable, zones};
+use crate::layers::{Direction, Layer, layer, walk};
+use crate::log::Block;
+use crate::sync::lock;
+use bytes::Bytes;
+use std::ops::Bound;
+use std::sync::Arc;
+use tidepool_kernel::StoreReader;
+use tidepool_views::{Cursor, Envelopes, ReadError, Rows, Stored};
+
+/// A handle for readers. Each call sees the newest state; [`SledReader::snapshot`] holds on to one for a whole query.
+#[derive(Clone)]
+pub struct SledReader {
+    shared: Arc<Shared>,
+    held: Option<Arc<View>>,
+}
+
+impl SledReader {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, held: None }
+    }
+
+    /// A handle that goes on seeing what is visible now. It is meant for one query: rows that a later checkpoint packs
+    /// into pages show through it.
+    #[must_use]
+    pub fn snapshot(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared), held: Some(self.view()) }
+    }
+
+    fn view(&self) -> Arc<View> {
+        self.held.clone().unwrap_or_else(|| self.shared.view())
+    }
+
+    fn walk(
+        &self,
+        from: &[u8],
+        to: &[u8],
+        direction: Direction,
+        visit: &mut dyn FnMut(&[u8], &Bytes) -> bool,
+    ) -> Result<(), ReadError> {
+        let view = self.view();
+        let zones = zones(from, to);
+        let zones: Vec<_> = match direction {
+            Direction::Up => zones.collect(),
+            Direction::Down => zones.rev().collect(),
+        };
+        for (durable, from, to) in zones {
+            let mut layers: Vec<Layer<'_>> = vec![layer(&view.active, &from, &to, direction)];
+            if let Some(frozen) = &view.frozen {
+                layers.push(layer(frozen, &from, &to, direction));
+            }
+            let range = (from, to);
+            let pages = PageWalk::new(&self.shared.engine, &self.shared.pages, view.space(durable), range, direction)?;
+            layers.push(Box::new(pages));
+            if !walk(layers, direction, visit)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The block in which `cursor` lies or would lie.
+    fn block_around(&self, cursor: Cursor) -> Result<Option<Arc<Block>>, ReadError> {
+        let age = {
+            let mut cache = lock(&self.shared.blocks);
+            if let Some(block) = cache.around(cursor) {
+                return Ok(Some(block));
+            }
+            cache.age()
+        };
+        let found = self.shared.engine.at_or_before(&[BLOCKS], &block_key(cursor))?;
+        let Some((key, value)) = found else { return Ok(None) };
+        self.decoded(&key, &value, age).map(Some)
+    }
+
+    fn decoded(&self, key: &[u8], value: &[u8], age: u64) -> Result<Arc<Block>, ReadError> {
+        let block = decode_block(key, value)?;
+        lock(&self.shared.blocks).put_if(age, &block);
+        Ok(block)
+    }
+}
+
+/// A block as it stands at an engine key.
+pub(crate) fn decode_block(key: &[u8], value: &[u8]) -> Result<Arc<Block>, ReadError> {
+    let block = Block::open(value).map_err(|error| ReadError {
+        reason: format!("the block at cursor {}: {error}", number_of(key).unwrap_or_default()),
+    })?;
+    Ok(Arc::new(block))
+}
+
+impl StoreReader for SledReader {
+    fn head(&self) -> Cursor {
+        self.view().head
+    }
+
+    fn durable(&self) -> Cursor {
+        self.shared.flush.durable()
+    }
+}
+
+impl Rows for SledReader {
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, ReadError> {
+        let Some(family) = key.first() else { return Ok(None) };
+        let view = self.view();
+        let in_memory = view.active.get(key).or_else(|| view.frozen.as_ref().and_then(|frozen| frozen.get(key)));
+        match in_memory {
+            Some(value) => Ok(value.clone()),
+            None => pages::get(&self.shared.engine, &self.shared.pages, view.space(is_durable(*family)), key),
+        }
+    }
+
+    fn scan(&self, from: &[u8], to: &[u8], visit: &mut dyn FnMut(&[u8], &Bytes) -> bool) -> Result<(), ReadError> {
+        self.walk(from, to, Direction::Up, visit)
+    }
+
+    fn scan_back(&self, from: &[u8], to: &[u8], visit: &mut dyn FnMut(&[u8], &Bytes) -> bool) -> Result<(), ReadError> {
+        self.walk(from, to, Direction::Down, visit)
+    }
+}
+
+impl Envelopes for SledReader {
+    fn stored(&self, cursor: Cursor) -> Result<Option<Stored>, ReadError> {
+        if cursor > self.view().head {
+            return Ok(None);
+        }
+        let Some(block) = self.block_around(cursor)? else { return Ok(None) };
+        block.entry(cursor).map(|entry| entry.stored()).transpose()
+    }
+
+    fn stored_after(&self, after: Cursor, limit: usize) -> Result<Vec<Stored>, ReadError> {
+        let head = self.view().head;
+        let mut found = Vec::new();
+        if limit == 0 || after >= head {
+            return Ok(found);
+        }
+        let take = |block: &Block, found: &mut Vec<Stored>| -> Result<bool, ReadError> {
+            let start = block.entries.partition_point(|entry| entry.cursor <= after);
+            for entry in block.entries.iter().skip(start) {
+                if found.len() >= limit || entry.cursor > head {
+                    return Ok(false);
+                }
+                found.push(entry.stored()?);
+            }
+            Ok(found.len() < limit)
+        };
+        if let Some(block) = self.block_around(after.next())?
+            && !take(&block, &mut found)?
+        {
+            return Ok(found);
+        }
+        let behind = found.last().map_or(after, |last| last.cursor);
+        let end = [BLOCKS + 1];
+        for row in self.shared.engine.range(Bound::Excluded(&block_key(behind)), Bound::Excluded(&end)) {
+            let (key, value) = row?;
+            // A long read is a fold or a sync: it would only push out of the cache what feeds read.
+            let block = lock(&self.shared.blocks).around(Cursor(number_of(&key).unwrap_or_default()));
+            let block = match block {
+                Some(block) => block,
+                None => decode_block(&key, &value)?,
+            };
+            if !take(&block, &mut found)? {
+                break;
+            }
+        }
+        Ok(found)
+    }
+}

@@ -1,0 +1,142 @@
+//! What the writer, the readers, the flusher and the checkpoint thread of one store share.
+
+use super::cache::{BlockCache, ByteCache};
+use super::engine::Engine;
+use super::flush::Flush;
+use super::layout::{Meta, Space};
+use super::marker::Marker;
+use super::pages::PageCache;
+use super::settings::{OpenSettings, Point};
+use crate::layers::Memtable;
+use crate::sync::{read, replace};
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, OnceLock, RwLock};
+use std::time::Instant;
+use tidepool_kernel::StoreError;
+use tidepool_views::Cursor;
+
+/// What readers see: rows in memory above the pages, and how far the log goes. Cloning is O(1).
+#[derive(Clone)]
+pub(crate) struct View {
+    /// Rows since the last checkpoint began.
+    pub(crate) active: Memtable,
+    /// Rows of the checkpoint that is under way.
+    pub(crate) frozen: Option<Memtable>,
+    pub(crate) generation: u32,
+    pub(crate) head: Cursor,
+}
+
+impl View {
+    pub(crate) fn space(&self, durable: bool) -> Space {
+        if durable { Space::Durable } else { Space::Derived(self.generation) }
+    }
+}
+
+/// The writing side's own state. Its lock is held for one append, and to hand rows to a checkpoint.
+pub(crate) struct Writer {
+    pub(crate) active: Memtable,
+    pub(crate) head: Cursor,
+    pub(crate) batch: u64,
+    /// Up to where derived rows are complete; `None` when they are up to the head.
+    pub(crate) incomplete: Option<Cursor>,
+    /// Head and batch when the last checkpoint began.
+    pub(crate) checkpoint_head: Cursor,
+    pub(crate) checkpoint_batch: u64,
+    /// When the oldest row in `active` came.
+    pub(crate) active_since: Option<Instant>,
+}
+
+/// What the checkpoint thread is told, and says.
+#[derive(Default)]
+pub(crate) struct Control {
+    pub(crate) wanted: bool,
+    pub(crate) running: bool,
+    pub(crate) stop: bool,
+    /// Stop without a last checkpoint, as a crash would.
+    pub(crate) abandoned: bool,
+}
+
+pub(crate) struct Shared {
+    pub(crate) engine: Engine,
+    /// The store's directory.
+    pub(crate) path: PathBuf,
+    pub(crate) settings: OpenSettings,
+    pub(crate) view: RwLock<Arc<View>>,
+    pub(crate) writer: Mutex<Writer>,
+    pub(crate) meta: Mutex<Meta>,
+    pub(crate) blocks: Mutex<BlockCache>,
+    pub(crate) pages: PageCache,
+    pub(crate) flush: Flush,
+    pub(crate) marker: Mutex<Marker>,
+    /// Held while a checkpoint is made or derived rows are cleared: both write [`Meta`]. Taken before every other lock.
+    pub(crate) checkpointing: Mutex<()>,
+    pub(crate) control: Mutex<Control>,
+    pub(crate) control_changed: Condvar,
+    /// The first failure. Nothing is written after it.
+    pub(crate) failure: OnceLock<StoreError>,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        engine: Engine,
+        path: PathBuf,
+        settings: OpenSettings,
+        (marker, meta, writer): (Marker, Meta, Writer),
+    ) -> Self {
+        let view = View { active: writer.active.clone(), frozen: None, generation: meta.generation, head: writer.head };
+        Self {
+            engine,
+            path,
+            view: RwLock::new(Arc::new(view)),
+            flush: Flush::new(writer.batch, writer.head),
+            writer: Mutex::new(writer),
+            meta: Mutex::new(meta),
+            blocks: Mutex::new(BlockCache::new(settings.block_cache_bytes)),
+            pages: Mutex::new(ByteCache::new(settings.page_cache_bytes)),
+            marker: Mutex::new(marker),
+            checkpointing: Mutex::default(),
+            control: Mutex::default(),
+            control_changed: Condvar::new(),
+            failure: OnceLock::new(),
+            settings,
+        }
+    }
+
+    pub(crate) fn view(&self) -> Arc<View> {
+        read(&self.view)
+    }
+
+    /// Makes what `change` does to the view visible.
+    pub(crate) fn publish(&self, change: impl FnOnce(&mut View)) {
+        replace(&self.view, |view| {
+            let mut next = (**view).clone();
+            change(&mut next);
+            Arc::new(next)
+        });
+    }
+
+    pub(crate) fn hook(&self, point: Point) -> Result<(), StoreError> {
+        match &self.settings.hook {
+            Some(hook) => (hook.0)(point).map_err(|reason| StoreError::Write { reason }),
+            None => Ok(()),
+        }
+    }
+
+    /// Remembers a failure, for everybody who would write.
+    pub(crate) fn fail(&self, error: StoreError) -> StoreError {
+        let _ = self.failure.set(error.clone());
+        error
+    }
+
+    pub(crate) fn check_failure(&self) -> Result<(), StoreError> {
+        match self.failure.get() {
+            Some(error) => Err(error.clone()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A failure of the engine or of a file while writing.
+pub(crate) fn unwritten(error: impl std::fmt::Display) -> StoreError {
+    StoreError::Write { reason: error.to_string() }
+}

@@ -1,0 +1,317 @@
+//! The writing side: one append is one batch of the engine, and one change of what readers see.
+
+use super::checkpoint;
+use super::error::OpenError;
+use super::layout::{BLOCKS, META, Meta, Record, block_key, number_of, record_key};
+use super::open;
+use super::reader::{SledReader, decode_block};
+use super::redo;
+use super::settings::{OpenSettings, Point};
+use super::shared::{Shared, Writer, unwritten};
+use crate::family::{check, is_durable};
+use crate::log::{Block, Entry, blocks};
+use crate::sync::lock;
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Instant;
+use tidepool_kernel::{Batch, Store, StoreError, StoreReader};
+use tidepool_views::{Cursor, Envelopes, ReadError, Rows, Stored};
+
+/// A store in a directory. Dropping it makes everything durable and writes a last checkpoint; the directory is free
+/// when the last reader is gone too.
+pub struct SledStore {
+    shared: Arc<Shared>,
+    reader: SledReader,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl SledStore {
+    /// Opens or makes the store in `path`.
+    ///
+    /// # Errors
+    /// When the directory is in use, of another network or a newer format, damaged (it is then moved aside), or has lost
+    /// batches that were acknowledged.
+    pub fn open(path: &Path, settings: &OpenSettings) -> Result<Self, OpenError> {
+        let shared = Arc::new(open::open(path, settings)?);
+        let for_thread = Arc::clone(&shared);
+        let thread = std::thread::Builder::new()
+            .name("store-checkpoint".to_owned())
+            .spawn(move || checkpoint::run(&for_thread))
+            .map_err(OpenError::io(path))?;
+        Ok(Self { reader: SledReader::new(Arc::clone(&shared)), shared, thread: Some(thread) })
+    }
+
+    /// A handle for readers that can hold on to one moment.
+    #[must_use]
+    pub fn sled_reader(&self) -> SledReader {
+        self.reader.clone()
+    }
+
+    /// Writes a checkpoint now and waits for it.
+    ///
+    /// # Errors
+    /// When the store has failed.
+    pub fn checkpoint(&self) -> Result<(), StoreError> {
+        self.shared.wait_for_checkpoint();
+        self.shared.want_checkpoint();
+        self.shared.wait_for_checkpoint();
+        self.shared.check_failure()
+    }
+
+    /// Makes everything durable, writes a last checkpoint and lets go.
+    ///
+    /// # Errors
+    /// When the store has failed, before or now.
+    pub fn close(mut self) -> Result<(), StoreError> {
+        self.stop(false)
+    }
+
+    /// Lets go as a crash would: no flush, no checkpoint.
+    pub fn abandon(mut self) {
+        let _ = self.stop(true);
+    }
+
+    fn stop(&mut self, abandoned: bool) -> Result<(), StoreError> {
+        let Some(thread) = self.thread.take() else { return Ok(()) };
+        {
+            let mut control = lock(&self.shared.control);
+            control.stop = true;
+            control.abandoned = abandoned;
+        }
+        self.shared.control_changed.notify_all();
+        thread.join().map_err(|_| unwritten("the checkpoint thread died"))?;
+        if abandoned {
+            return Ok(());
+        }
+        self.shared.flush()?;
+        self.shared.check_failure()
+    }
+
+    /// Bytes of the engine's files.
+    ///
+    /// # Errors
+    /// When the engine fails.
+    pub fn bytes_on_disk(&self) -> Result<u64, ReadError> {
+        self.shared.engine.bytes_on_disk()
+    }
+
+    fn append_checked(&self, batch: &Batch) -> Result<(), StoreError> {
+        let shared = &self.shared;
+        shared.check_failure()?;
+        self.make_room()?;
+        let mut writer = lock(&shared.writer);
+        check(batch, writer.head.0).map_err(unwritten)?;
+        let (stored, erased) = (batch.stored(), batch.erased());
+        if stored.is_empty() && erased.is_empty() && batch.durable().is_empty() && batch.derived().is_empty() {
+            return Ok(());
+        }
+        let first_new = stored.partition_point(|stored| stored.cursor <= writer.head);
+        let fresh = blocks(stored.iter().skip(first_new).map(Entry::from));
+        let rewritten = self.rewrite(erased, stored.get(..first_new).unwrap_or_default())?;
+        let head = stored.last().map_or(writer.head, |last| last.cursor.max(writer.head));
+        let number = writer.batch + 1;
+
+        let mut engine_batch = ::sled::Batch::default();
+        for block in &fresh {
+            put_block(&mut engine_batch, block)?;
+        }
+        for (first, block) in &rewritten {
+            match block {
+                Some(block) => engine_batch.insert(&block_key(*first), block.seal().map_err(unwritten)?),
+                None => engine_batch.remove(&block_key(*first)),
+            }
+        }
+        let record = Record::seal(head, batch.durable()).map_err(unwritten)?;
+        engine_batch.insert(&record_key(number), record);
+        shared.hook(Point::BeforeBatch)?;
+        shared.engine.apply(engine_batch).map_err(unwritten)?;
+        shared.hook(Point::AfterBatch)?;
+        self.refresh_blocks(fresh, rewritten);
+
+        for row in batch.derived().iter().chain(batch.durable()) {
+            writer.active.apply(row);
+        }
+        (writer.batch, writer.head) = (number, head);
+        if writer.active_since.is_none() {
+            writer.active_since = Some(Instant::now());
+        }
+        let active = writer.active.clone();
+        shared.publish(|view| {
+            view.active = active;
+            view.head = head;
+        });
+        shared.flush.appended(number, head);
+        if self.is_checkpoint_due(&writer) {
+            drop(writer);
+            shared.want_checkpoint();
+        }
+        Ok(())
+    }
+
+    /// Refuses to go below the reserve of free space, and waits while too many rows are in memory.
+    fn make_room(&self) -> Result<(), StoreError> {
+        let settings = &self.shared.settings;
+        let free = (settings.free_space.0)(&self.shared.path).map_err(unwritten)?;
+        if free < settings.reserve_bytes {
+            return Err(StoreError::DiskFull { free, reserve: settings.reserve_bytes });
+        }
+        let limit = settings.checkpoint.bytes.saturating_mul(2);
+        let is_full = {
+            let writer = lock(&self.shared.writer);
+            writer.incomplete.is_none() && writer.active.bytes() >= limit
+        };
+        if is_full {
+            self.shared.wait_for_checkpoint();
+            self.shared.check_failure()?;
+        }
+        Ok(())
+    }
+
+    fn is_checkpoint_due(&self, writer: &Writer) -> bool {
+        let limits = &self.shared.settings.checkpoint;
+        let bytes = writer.active.bytes();
+        if writer.incomplete.is_some() {
+            return bytes >= limits.unfinished_bytes;
+        }
+        bytes >= limits.bytes
+            || writer.head.0 - writer.checkpoint_head.0.min(writer.head.0) >= limits.envelopes
+            || writer.batch - writer.checkpoint_batch >= limits.batches
+    }
+
+    /// Blocks without what is erased, with what replaces it; `None` for a block that is left empty.
+    fn rewrite(&self, erased: &[Cursor], replaced: &[Stored]) -> Result<BTreeMap<Cursor, Option<Block>>, StoreError> {
+        let mut touched: BTreeMap<Cursor, Vec<Entry>> = BTreeMap::new();
+        for &cursor in erased {
+            let found = self.shared.engine.at_or_before(&[BLOCKS], &block_key(cursor))?;
+            let Some((key, value)) = found else { continue };
+            let first = Cursor(number_of(&key).unwrap_or_default());
+            if !touched.contains_key(&first) {
+                touched.insert(first, decode_block(&key, &value)?.entries.clone());
+            }
+            let Some(entries) = touched.get_mut(&first) else { continue };
+            let Ok(at) = entries.binary_search_by_key(&cursor, |entry| entry.cursor) else { continue };
+            match replaced.iter().find(|stored| stored.cursor == cursor) {
+                Some(stored) => entries[at] = Entry::from(stored),
+                None => {
+                    entries.remove(at);
+                }
+            }
+        }
+        let block = |entries: Vec<Entry>| (!entries.is_empty()).then(|| Block::new(entries));
+        Ok(touched.into_iter().map(|(first, entries)| (first, block(entries))).collect())
+    }
+
+    fn refresh_blocks(&self, fresh: Vec<Block>, rewritten: BTreeMap<Cursor, Option<Block>>) {
+        let mut cache = lock(&self.shared.blocks);
+        for first in rewritten.into_keys() {
+            cache.remove(first);
+        }
+        for block in fresh {
+            cache.replace(&Arc::new(block));
+        }
+    }
+}
+
+fn put_block(batch: &mut ::sled::Batch, block: &Block) -> Result<(), StoreError> {
+    if let Some(first) = block.entries.first() {
+        batch.insert(&block_key(first.cursor), block.seal().map_err(unwritten)?);
+    }
+    Ok(())
+}
+
+impl Drop for SledStore {
+    fn drop(&mut self) {
+        let abandoned = std::thread::panicking() || self.shared.failure.get().is_some();
+        if let Err(error) = self.stop(abandoned) {
+            tracing::error!(%error, "the store did not close cleanly");
+        }
+    }
+}
+
+impl Store for SledStore {
+    fn head(&self) -> Cursor {
+        lock(&self.shared.writer).head
+    }
+
+    fn derived_upto(&self) -> Cursor {
+        let writer = lock(&self.shared.writer);
+        writer.incomplete.unwrap_or(writer.head)
+    }
+
+    fn append(&mut self, batch: Batch) -> Result<(), StoreError> {
+        self.append_checked(&batch).map_err(|error| self.shared.fail(error))
+    }
+
+    fn clear_derived(&mut self) -> Result<(), StoreError> {
+        let shared = &self.shared;
+        let _alone = lock(&shared.checkpointing);
+        shared.check_failure()?;
+        shared.flush()?;
+        let mut writer = lock(&shared.writer);
+        let mut meta = lock(&shared.meta);
+        let cleared = Meta {
+            generation: meta.generation.saturating_add(1),
+            derived_upto: Cursor::START,
+            applying: 0,
+            unfinished: 0,
+            ..*meta
+        };
+        let mut batch = ::sled::Batch::default();
+        batch.insert(&META, cleared.seal().map_err(unwritten)?);
+        let written = shared.engine.apply(batch).map_err(unwritten);
+        written.and_then(|()| shared.engine.write_out().map_err(unwritten)).map_err(|error| shared.fail(error))?;
+        redo::remove(&shared.path).map_err(|error| shared.fail(unwritten(error)))?;
+        *meta = cleared;
+        writer.active.retain(|key| key.first().is_some_and(|family| is_durable(*family)));
+        writer.incomplete = Some(Cursor::START).filter(|_| writer.head > Cursor::START);
+        let active = writer.active.clone();
+        shared.publish(|view| {
+            view.active = active;
+            view.generation = cleared.generation;
+        });
+        Ok(())
+    }
+
+    fn derived_complete(&mut self) -> Result<(), StoreError> {
+        self.shared.check_failure()?;
+        lock(&self.shared.writer).incomplete = None;
+        self.shared.want_checkpoint();
+        Ok(())
+    }
+
+    fn reader(&self) -> Arc<dyn StoreReader> {
+        Arc::new(self.reader.clone())
+    }
+
+    fn flusher(&self) -> Arc<dyn Fn() -> Result<Cursor, StoreError> + Send + Sync> {
+        let shared = Arc::clone(&self.shared);
+        Arc::new(move || shared.flush())
+    }
+}
+
+impl Rows for SledStore {
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, ReadError> {
+        self.reader.get(key)
+    }
+
+    fn scan(&self, from: &[u8], to: &[u8], visit: &mut dyn FnMut(&[u8], &Bytes) -> bool) -> Result<(), ReadError> {
+        self.reader.scan(from, to, visit)
+    }
+
+    fn scan_back(&self, from: &[u8], to: &[u8], visit: &mut dyn FnMut(&[u8], &Bytes) -> bool) -> Result<(), ReadError> {
+        self.reader.scan_back(from, to, visit)
+    }
+}
+
+impl Envelopes for SledStore {
+    fn stored(&self, cursor: Cursor) -> Result<Option<Stored>, ReadError> {
+        self.reader.stored(cursor)
+    }
+
+    fn stored_after(&self, after: Cursor, limit: usize) -> Result<Vec<Stored>, ReadError> {
+        self.reader.stored_after(after, limit)
+    }
+}

@@ -1,0 +1,17 @@
+//! Locks that outlive a panic: what they guard here is replaced whole, so a thread that died leaves nothing half-done.
+
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub(crate) fn read<T: Clone>(lock: &RwLock<T>) -> T {
+    lock.read().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+pub(crate) fn replace<T>(lock: &RwLock<T>, with: impl FnOnce(&T) -> T) {
+    let mut guard = lock.write().unwrap_or_else(PoisonError::into_inner);
+    let next = with(&guard);
+    *guard = next;
+}
