@@ -3,6 +3,7 @@
 mod ask;
 mod completions;
 mod config;
+mod import;
 mod init;
 mod mesh;
 mod output;
@@ -44,6 +45,8 @@ enum Command {
     Status(Ask),
     /// Show the peers of a running node.
     Peers(Ask),
+    /// Import posts and comments of a JSON-lines file through a node that runs meanwhile.
+    Import(import::Import),
     /// A network of nodes in this process.
     #[command(subcommand)]
     Mesh(mesh::MeshCommand),
@@ -129,6 +132,7 @@ pub fn main(cli: Cli) -> Result<Exit, Failure> {
         Command::Run(run) => run::run(&run),
         Command::Status(ask) => status::status(&ask),
         Command::Peers(ask) => peers::peers(&ask),
+        Command::Import(import) => import::import(&import),
         Command::Mesh(command) => mesh::mesh(&command),
         Command::Config(ConfigCommand::Show(run)) => config::show(&run),
         Command::Config(ConfigCommand::Check(run)) => config::check(&run),
