@@ -43,19 +43,23 @@ impl InProcess {
     }
 }
 
+    /// Starts one node of the development network.
+    ///
+    /// # Errors
+    /// Which node did not start, and why.
+    pub async fn start(&self, spec: &NodeSpec) -> Result<RunningNode, LaunchError> {
+        let failed = |reason: String| LaunchError { number: spec.number, reason };
+        let config = self.config(spec).map_err(failed)?;
+        let genesis = NetworkGenesis::development();
+        let directory =
+            DataDir::open(&config.data_dir, genesis.id(), &genesis.name).map_err(|error| failed(error.to_string()))?;
+        RunningNode::start(config, genesis, directory).await.map_err(|error| failed(error.to_string()))
+    }
+}
+
 impl Launch for InProcess {
     fn launch(&self, spec: NodeSpec) -> BoxFuture<'_, Result<Box<dyn LabNode>, LaunchError>> {
-        async move {
-            let failed = |reason: String| LaunchError { number: spec.number, reason };
-            let config = self.config(&spec).map_err(failed)?;
-            let genesis = NetworkGenesis::development();
-            let directory = DataDir::open(&config.data_dir, genesis.id(), &genesis.name)
-                .map_err(|error| failed(error.to_string()))?;
-            let node =
-                RunningNode::start(config, genesis, directory).await.map_err(|error| failed(error.to_string()))?;
-            Ok(Box::new(node) as Box<dyn LabNode>)
-        }
-        .boxed()
+        async move { Ok(Box::new(self.start(&spec).await?) as Box<dyn LabNode>) }.boxed()
     }
 }
 
