@@ -226,7 +226,7 @@ impl<S: Store, C: Custody> Node<S, C> {
                 let Place { epoch, seq, time_ms, .. } = place;
                 moved.insert((key, item.scope.clone()), Newest { epoch, seq, id: envelope.id(), time_ms });
             }
-            return Ok(Ok(Planned::New(admitted)));
+            return Ok(Ok(Planned::New(Box::new(admitted))));
         }
         Ok(Err(LocalError::NoKey))
     }

@@ -23,7 +23,7 @@ use tidepool_views::{Cursor, Origin, ReadError, Stored, identity, index, logs};
 #[derive(Debug)]
 pub(crate) enum Exam {
     /// It may be written.
-    New(Admitted),
+    New(Box<Admitted>),
     /// It is there, or comes earlier in the same list.
     Known(Option<Cursor>),
     /// It is admissible in itself, but not held: two lower ids stand at its position.
@@ -93,7 +93,7 @@ impl<S: Store, C: Custody> Node<S, C> {
         {
             return Ok(Exam::NotHeld);
         }
-        Ok(Exam::New(admitted))
+        Ok(Exam::New(Box::new(admitted)))
     }
 
     /// The state that `operation` of `author` made.
@@ -114,7 +114,7 @@ impl<S: Store, C: Custody> Node<S, C> {
     }
 
     /// Writes an admitted envelope into the open batch. `None` for one that is not held after all.
-    pub(crate) fn write(&mut self, admitted: Admitted, origin: Origin) -> Result<Option<Cursor>, StoreError> {
+    pub(crate) fn write(&mut self, admitted: Box<Admitted>, origin: Origin) -> Result<Option<Cursor>, StoreError> {
         if self.turn.room() == 0 {
             self.close_turn()?;
         }

@@ -30,7 +30,7 @@ pub(crate) struct Plan {
 /// One envelope of a plan.
 pub(crate) enum Planned {
     /// To be written.
-    New(Admitted),
+    New(Box<Admitted>),
     /// It lies there already.
     Known(EnvelopeId, Cursor),
 }

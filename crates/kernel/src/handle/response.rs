@@ -139,7 +139,7 @@ impl<S: Store, C: Custody> Node<S, C> {
     }
 
     /// Writes an envelope that came by sync.
-    pub(crate) fn take_synced(&mut self, admitted: Admitted, from: Peer) -> Result<(), StoreError> {
+    pub(crate) fn take_synced(&mut self, admitted: Box<Admitted>, from: Peer) -> Result<(), StoreError> {
         let author = admitted.state().map(|state| state.author);
         if self.write(admitted, Origin::Peer(from))?.is_none() {
             return Ok(());

@@ -55,7 +55,7 @@ impl<S: Store, C: Custody> Node<S, C> {
                 }
             }
         }
-        let mut fresh: Vec<(Admitted, bool)> = Vec::new();
+        let mut fresh: Vec<(Box<Admitted>, bool)> = Vec::new();
         let mut missing = Vec::new();
         let mut new_envelopes = 0;
         let mut scratch = Scratch::default();
@@ -123,7 +123,7 @@ impl<S: Store, C: Custody> Node<S, C> {
     }
 
     /// Writes an envelope that came by gossip, and bundles it again when its own bundle was not forwarded.
-    pub(crate) fn take_gossip(&mut self, admitted: Admitted, from: Peer, again: bool) -> Result<(), StoreError> {
+    pub(crate) fn take_gossip(&mut self, admitted: Box<Admitted>, from: Peer, again: bool) -> Result<(), StoreError> {
         let envelope = admitted.envelope().clone();
         if envelope.header().kind.is_ephemeral() {
             if self.take_ephemeral(&envelope) && again {

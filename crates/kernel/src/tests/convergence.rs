@@ -178,11 +178,11 @@ fn two_nodes_with_a_common_part_and_parts_of_their_own_converge() {
     world.net.connect(0, 1);
     world.net.run(3_000);
     assert!(world.all_equal());
-    for at in 0..2 {
+    for (at, before) in before.into_iter().enumerate() {
         let after = world.net.counters(at);
-        assert_eq!(after.admitted_sync - before[at].admitted_sync, 1_600);
+        assert_eq!(after.admitted_sync - before.admitted_sync, 1_600);
         // What both had is not sent again: about 400 bytes an envelope, and little more.
-        let bytes = after.sync_bytes_in - before[at].sync_bytes_in;
+        let bytes = after.sync_bytes_in - before.sync_bytes_in;
         assert!(bytes < 1_600 * 700, "{bytes} bytes");
     }
 }

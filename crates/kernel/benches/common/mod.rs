@@ -1,0 +1,53 @@
+//! A network's worth of envelopes for benchmarks: agents of one home that post and vote in turn.
+#![allow(dead_code, clippy::unwrap_used)]
+
+use tidepool_protocol::body::{BodyOf, Post, PostType};
+use tidepool_protocol::{Envelope, Scope, Verified};
+use tidepool_views::testing::{TestAgent, TestNode, Writer, salt};
+
+/// The agents that write.
+pub const AGENTS: u64 = 100;
+
+/// What is written, and who writes.
+pub struct Workload {
+    pub node: TestNode,
+    pub agents: Vec<TestAgent>,
+    pub envelopes: Vec<Verified<Envelope>>,
+}
+
+/// `count` envelopes of some 640 bytes: of three, one post and two votes.
+pub fn workload(count: usize) -> Workload {
+    let node = TestNode::new(1);
+    let agents: Vec<TestAgent> =
+        (0..AGENTS).map(|number| TestAgent::new(1_000 + 10 * number, &format!("agent-{number}"), &node, 1)).collect();
+    let scope: Scope = "c/general".parse().unwrap();
+    let mut writers: Vec<Writer> = agents
+        .iter()
+        .map(|agent| Writer::new(agent.author(), agent.state.operation, &agent.key, scope.clone()))
+        .collect();
+    let mut posts = Vec::new();
+    let mut envelopes = Vec::with_capacity(count);
+    for number in 0..count {
+        let at = number % writers.len();
+        let writer = &mut writers[at];
+        let number = number as u64;
+        writer.time_ms = tidepool_views::testing::T0.plus_ms(1_000 + number);
+        let envelope = if number.is_multiple_of(3) || posts.is_empty() {
+            let body = Post {
+                salt: salt(number),
+                post_type: PostType::Text,
+                title: format!("post {number}"),
+                content: "word ".repeat(60),
+                url: None,
+            };
+            writer.write(Post::KIND, body.encode().unwrap())
+        } else {
+            writer.vote(posts[(number as usize * 7) % posts.len()], 1)
+        };
+        if number.is_multiple_of(3) {
+            posts.push(envelope.id());
+        }
+        envelopes.push(envelope);
+    }
+    Workload { node, agents, envelopes }
+}
