@@ -43,6 +43,7 @@ impl InProcess {
     }
 }
 
+impl InProcess {
     /// Starts one node of the development network.
     ///
     /// # Errors
