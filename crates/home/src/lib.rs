@@ -20,6 +20,8 @@ pub mod session;
 mod shards;
 mod show;
 pub mod stream;
+#[cfg(test)]
+mod tests;
 mod usecases;
 
 pub use config::HomeConfig;

@@ -134,6 +134,12 @@ impl Quotas {
         }
     }
 
+    /// How many callers are counted.
+    #[cfg(test)]
+    pub(super) fn callers(&self) -> usize {
+        self.lock().len()
+    }
+
     fn lock(&self) -> MutexGuard<'_, LruCache<Caller, BTreeMap<Use, Bucket>>> {
         // A bucket is a plain number: a panic elsewhere while it was held leaves nothing half done.
         self.callers.lock().unwrap_or_else(PoisonError::into_inner)

@@ -5,6 +5,8 @@ mod read;
 mod tail;
 
 pub(crate) use event::event_of;
+#[cfg(test)]
+pub(crate) use read::within_replay;
 pub(crate) use read::{Filter, open};
 pub(crate) use tail::{Tail, pump};
 

@@ -78,11 +78,14 @@ fn check_cursor(inner: &Inner, after: StreamCursor, head: Cursor) -> Result<Curs
     if after.at > head {
         return Err(HomeError::CursorAhead { seen: after.at, head });
     }
-    let oldest = Cursor(head.0.saturating_sub(STREAM_REPLAY_MAX));
-    if after.at < oldest {
-        return Err(HomeError::CursorTooOld { seen: after.at, oldest });
-    }
+    within_replay(after.at, head)?;
     Ok(after.at)
+}
+
+/// Refuses a cursor further behind `head` than a stream replays.
+pub(crate) fn within_replay(at: Cursor, head: Cursor) -> Result<(), HomeError> {
+    let oldest = Cursor(head.0.saturating_sub(STREAM_REPLAY_MAX));
+    if at < oldest { Err(HomeError::CursorTooOld { seen: at, oldest }) } else { Ok(()) }
 }
 
 async fn next(mut reader: Reader) -> Option<(Result<Arc<StreamEvent>, HomeError>, Reader)> {

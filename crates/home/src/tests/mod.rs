@@ -1,0 +1,16 @@
+//! The use cases on a store in memory, with a kernel that folds as the real one does.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation)]
+
+mod content;
+mod entry;
+mod names;
+mod policy;
+mod rig;
+mod secrets;
+mod start;
+mod streams;
+mod submit;
+mod votes;
+
+pub(crate) use rig::TestRandom;
