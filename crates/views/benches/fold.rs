@@ -5,8 +5,7 @@
 
 mod common;
 
-use common::{World, Writers, votes_of};
-use std::time::Instant;
+use common::{Writers, thread_time, votes_of};
 use tidepool_protocol::{Envelope, Verified, verify};
 use tidepool_views::testing::{Memory, T0, network};
 
@@ -33,19 +32,19 @@ fn main() {
         posts.push(post);
     }
     let verified = |name: &str, envelopes: &[Verified<Envelope>]| {
-        let begun = Instant::now();
+        let begun = thread_time();
         for envelope in envelopes.iter().take(2_000) {
             divan::black_box(verify(Envelope::decode(envelope.bytes().clone()).unwrap()).unwrap());
         }
-        let each = begun.elapsed().as_secs_f64() * 1e6 / 2_000_f64.min(envelopes.len() as f64);
+        let each = (thread_time() - begun).as_secs_f64() * 1e6 / 2_000_f64.min(envelopes.len() as f64);
         println!("decode and verify {name:10} {each:8.1} µs");
     };
     let mut folded = |name: &str, envelopes: &[Verified<Envelope>]| {
-        let begun = Instant::now();
+        let begun = thread_time();
         for envelope in envelopes {
             memory.admit(envelope, &genesis).unwrap();
         }
-        let each = begun.elapsed().as_secs_f64() * 1e6 / envelopes.len() as f64;
+        let each = (thread_time() - begun).as_secs_f64() * 1e6 / envelopes.len() as f64;
         println!("fold              {name:10} {each:8.1} µs   ({} of them)", envelopes.len());
     };
     folded("posts", &posts);
@@ -60,5 +59,4 @@ fn main() {
     }
     let envelopes = posts.len() + comments.len() + votes.len();
     println!("{} rows, {:.0} bytes of rows an envelope", rows, bytes as f64 / envelopes as f64);
-    let _ = World::new;
 }

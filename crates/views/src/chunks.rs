@@ -109,42 +109,101 @@ struct Edited {
     replaced: Option<Bytes>,
 }
 
-/// Rewrites one chunk in one pass.
-fn edit(chunk: &Bytes, take: Option<&[u8]>, put: Option<(&[u8], &[u8])>) -> Result<Edited, ReadError> {
-    let mut bytes = Vec::with_capacity(chunk.len() + put.map_or(0, |(key, value)| key.len() + value.len() + 2));
-    let mut starts = Vec::with_capacity(ENTRIES_MAX + 1);
-    let (mut taken, mut replaced, mut waiting) = (None, None, put);
-    let mut put_last = false;
-    for span in spans(chunk)? {
+/// Where in a chunk the entries lie that one change is about.
+#[derive(Default)]
+struct Places {
+    entries: usize,
+    /// The entry to be taken.
+    take: Option<Span>,
+    /// The first entry that is not below the one to be put, and whether it has the same key.
+    put: Option<(Span, bool)>,
+}
+
+fn find(chunk: &[u8], take: Option<&[u8]>, put: Option<&[u8]>) -> Result<Places, ReadError> {
+    let mut places = Places::default();
+    let mut at = 0;
+    while at < chunk.len() {
+        let span = span_at(chunk, at)?;
         let key = span.key(chunk);
-        let value = || chunk.slice(span.value..span.end);
-        if let Some((new, new_value)) = waiting
-            && new <= key
-        {
-            starts.push(bytes.len());
-            write_entry(&mut bytes, new, new_value);
-            waiting = None;
-            if new == key {
-                replaced = Some(value());
-                continue;
-            }
-        }
         if take == Some(key) {
-            taken = Some(value());
-            continue;
+            places.take = Some(span);
         }
-        starts.push(bytes.len());
-        bytes.extend_from_slice(&chunk[span.start..span.end]);
+        if places.put.is_none()
+            && let Some(put) = put
+            && put <= key
+        {
+            places.put = Some((span, put == key));
+        }
+        places.entries += 1;
+        at = span.end;
     }
-    if let Some((new, value)) = waiting {
-        starts.push(bytes.len());
-        write_entry(&mut bytes, new, value);
-        put_last = true;
+    Ok(places)
+}
+
+/// Where entry number `count` begins.
+fn offset_of(chunk: &[u8], count: usize) -> Result<usize, ReadError> {
+    let mut at = 0;
+    for _ in 0..count {
+        at = span_at(chunk, at)?.end;
     }
-    // Keys that only grow (times) leave full chunks behind: what comes last begins the next chunk alone.
-    let cut = if put_last { starts.len() - 1 } else { starts.len() / 2 };
-    let split_at = (starts.len() > ENTRIES_MAX).then(|| starts[cut]);
-    Ok(Edited { bytes, entries: starts.len(), split_at, taken, replaced })
+    Ok(at)
+}
+
+/// Rewrites one chunk: everything but the entry taken, and the entry put at its place.
+fn edit(chunk: &Bytes, take: Option<&[u8]>, put: Option<(&[u8], &[u8])>) -> Result<Edited, ReadError> {
+    let places = find(chunk, take, put.map(|(key, _)| key))?;
+    let room = put.map_or(0, |(key, value)| key.len() + value.len() + 2);
+    let mut bytes = Vec::with_capacity(chunk.len() + room);
+    let mut entries = places.entries;
+    let (mut at, mut replaced) = (0, None);
+    // The entry taken may lie on either side of the one put.
+    let cut = |bytes: &mut Vec<u8>, at: &mut usize, before: usize| {
+        if let Some(span) = places.take.filter(|span| span.start >= *at && span.start < before) {
+            bytes.extend_from_slice(&chunk[*at..span.start]);
+            *at = span.end;
+        }
+        bytes.extend_from_slice(&chunk[*at..before]);
+        *at = before;
+    };
+    if let Some((key, value)) = put {
+        let (before, same) = places.put.map_or((chunk.len(), None), |(span, same)| (span.start, same.then_some(span)));
+        cut(&mut bytes, &mut at, before);
+        write_entry(&mut bytes, key, value);
+        match same {
+            Some(span) => {
+                replaced = Some(chunk.slice(span.value..span.end));
+                at = span.end;
+            }
+            None => entries += 1,
+        }
+    }
+    cut(&mut bytes, &mut at, chunk.len());
+    let taken = places.take.map(|span| chunk.slice(span.value..span.end));
+    entries -= usize::from(taken.is_some());
+    let split_at = if entries > ENTRIES_MAX {
+        // Keys that only grow (times) leave full chunks behind: what comes last begins the next chunk alone.
+        let put_last = put.is_some() && places.put.is_none();
+        Some(offset_of(&bytes, if put_last { entries - 1 } else { entries / 2 })?)
+    } else {
+        None
+    };
+    bytes.shrink_to_fit();
+    Ok(Edited { bytes, entries, split_at, taken, replaced })
+}
+
+/// Whether `key` lies between a chunk's first and last keys, so that no other chunk can be its place.
+fn spans_over(chunk: &[u8], key: &[u8]) -> Result<bool, ReadError> {
+    let (mut at, mut above_first) = (0, false);
+    while at < chunk.len() {
+        let span = span_at(chunk, at)?;
+        if span.key(chunk) <= key {
+            above_first = true;
+        } else {
+            return Ok(above_first);
+        }
+        at = span.end;
+    }
+    Ok(false)
 }
 
 impl Chunks {
@@ -238,19 +297,17 @@ impl Chunks {
         if from == to {
             return self.insert(overlay, to, value);
         }
-        match (self.locate(overlay, from)?, self.locate(overlay, to)?) {
-            (Some((row, chunk)), Some((other, _))) if row == other => {
-                let edited = edit(&chunk, Some(from), Some((to, value)))?;
-                let taken = edited.taken.clone();
-                self.store(overlay, row, edited)?;
-                Ok(taken)
-            }
-            _ => {
-                let taken = self.remove(overlay, from)?;
-                self.insert(overlay, to, value)?;
-                Ok(taken)
-            }
+        if let Some((row, chunk)) = self.locate(overlay, from)?
+            && (spans_over(&chunk, to)? || self.locate(overlay, to)?.is_some_and(|(other, _)| other == row))
+        {
+            let edited = edit(&chunk, Some(from), Some((to, value)))?;
+            let taken = edited.taken.clone();
+            self.store(overlay, row, edited)?;
+            return Ok(taken);
         }
+        let taken = self.remove(overlay, from)?;
+        self.insert(overlay, to, value)?;
+        Ok(taken)
     }
 
     fn store(&self, overlay: &mut Overlay<'_>, row: Vec<u8>, edited: Edited) -> Result<(), ReadError> {
@@ -322,6 +379,9 @@ impl Chunks {
             }
             Bound::Unbounded => self.prefix.clone(),
         };
+        if start >= end {
+            return Ok(());
+        }
         let mut failed = None;
         let mut chunk_visit = |_: &[u8], chunk: &Bytes| match visit_chunk(chunk, direction, &above, &below, visit) {
             Ok(go_on) => go_on,

@@ -7,6 +7,7 @@
 
 use super::item::{self, Item, Place};
 use super::keys::{self, Short};
+use super::refs::Waiting;
 use super::register::Step;
 use super::{lists, posts, refs, shown};
 use crate::codec;
@@ -60,11 +61,14 @@ fn apply(overlay: &mut Overlay<'_>, stored: &Stored, body: &Comment) -> Result<(
     // The body's own check holds the depth under 65.
     let depth = u8::try_from(body.depth).unwrap_or(u8::MAX);
     let place = Place { root: body.root.short(), parent: body.parent.short(), depth };
-    let item = posts::arrive(overlay, &id, stored.envelope.header(), Some(place))?;
+    let waiting = Waiting::about(overlay, &id)?;
+    let item = posts::arrive(overlay, &id, stored.envelope.header(), Some(place), waiting)?;
     item::put(overlay, &id, &item);
-    refs::judge_waiting(overlay, &id, &item, true)?;
+    refs::judge_waiting(overlay, &id, &item, waiting, true)?;
     keys::kids(&place.parent).insert(overlay, &answer_key(&item, &place, &id), &[])?;
-    judge_unattached_answers(overlay, &id, &item, true)?;
+    if waiting.answers {
+        judge_unattached_answers(overlay, &id, &item, true)?;
+    }
     let Some(parent) = item::get(overlay, &place.parent)? else { return Ok(()) };
     match misfit(&place.parent, &parent, &item, &place) {
         Some(reason) => refs::mark(overlay, &id, Some(reason)),
@@ -81,9 +85,12 @@ fn retract(overlay: &mut Overlay<'_>, stored: &Stored) -> Result<(), ReadError> 
         detach(overlay, id)?;
     }
     refs::mark(overlay, &id, None)?;
-    judge_unattached_answers(overlay, &id, &item, false)?;
+    let waiting = Waiting::about(overlay, &id)?;
+    if waiting.answers {
+        judge_unattached_answers(overlay, &id, &item, false)?;
+    }
     keys::kids(&place.parent).remove(overlay, &answer_key(&item, &place, &id))?;
-    refs::judge_waiting(overlay, &id, &item, false)?;
+    refs::judge_waiting(overlay, &id, &item, waiting, false)?;
     item::delete(overlay, &id);
     Ok(())
 }

@@ -68,19 +68,40 @@ pub(crate) fn controversial_key(votes: Votes, time: TimeMs, id: &Short) -> Vec<u
     [&rank::controversial(votes).to_be_bytes()[..], &time_key(time), id].concat()
 }
 
-/// The lists in which a post stands, each with its key.
-fn post_lists(item: &Item, id: &Short, votes: Votes) -> Vec<(Chunks, Vec<u8>)> {
-    let owners = [Owner::Everything, Owner::Community(item.scope), Owner::Author(author_tag(&item.author))];
-    let (hot, top) = (hot_key(votes, item.time, id), top_key(votes, item.time, id));
-    let best = best_key(votes, item.time, id);
+/// A post's order keys.
+struct PostKeys {
+    hot: Vec<u8>,
+    top: Vec<u8>,
+    best: Vec<u8>,
+}
+
+impl PostKeys {
+    fn of(item: &Item, id: &Short, votes: Votes) -> Self {
+        Self {
+            hot: hot_key(votes, item.time, id),
+            top: top_key(votes, item.time, id),
+            best: best_key(votes, item.time, id),
+        }
+    }
+
+    fn of_list(&self, list: u8) -> &[u8] {
+        match list {
+            HOT => &self.hot,
+            BEST => &self.best,
+            _ => &self.top,
+        }
+    }
+}
+
+/// The lists in which a post stands, but those by time.
+fn post_lists(item: &Item) -> Vec<(Chunks, u8)> {
     let mut lists = Vec::with_capacity(13);
-    for owner in owners {
-        lists.push((owner.feed(HOT), hot.clone()));
-        lists.push((owner.feed(TOP), top.clone()));
-        lists.push((owner.feed(BEST), best.clone()));
+    for owner in [Owner::Everything, Owner::Community(item.scope), Owner::Author(author_tag(&item.author))] {
+        lists.extend([HOT, TOP, BEST].map(|list| (owner.feed(list), list)));
         if !matches!(owner, Owner::Author(_)) {
-            lists.push((owner.bucket(TOP_OF_DAY, bucket_of(item.time, DAY_MS)), top.clone()));
-            lists.push((owner.bucket(TOP_OF_PERIOD, bucket_of(item.time, PERIOD_MS)), top.clone()));
+            let (day, period) = (bucket_of(item.time, DAY_MS), bucket_of(item.time, PERIOD_MS));
+            lists.push((owner.bucket(TOP_OF_DAY, day), TOP_OF_DAY));
+            lists.push((owner.bucket(TOP_OF_PERIOD, period), TOP_OF_PERIOD));
         }
     }
     lists
@@ -103,8 +124,9 @@ pub(crate) fn place_post(
     for list in new_lists(item) {
         put(overlay, &list, &key, &score_key(votes.score()), step)?;
     }
-    for (list, key) in post_lists(item, id, votes) {
-        put(overlay, &list, &key, &[], step)?;
+    let keys = PostKeys::of(item, id, votes);
+    for (list, code) in post_lists(item) {
+        put(overlay, &list, keys.of_list(code), &[], step)?;
     }
     Ok(())
 }
@@ -121,8 +143,11 @@ pub(crate) fn move_post(
     for list in new_lists(item) {
         list.insert(overlay, &key, &score_key(after.score()))?;
     }
-    for ((list, from), (_, to)) in post_lists(item, id, before).into_iter().zip(post_lists(item, id, after)) {
-        list.replace(overlay, &from, &to, &[])?;
+    let (from, to) = (PostKeys::of(item, id, before), PostKeys::of(item, id, after));
+    for (list, code) in post_lists(item) {
+        if from.of_list(code) != to.of_list(code) {
+            list.replace(overlay, from.of_list(code), to.of_list(code), &[])?;
+        }
     }
     Ok(())
 }

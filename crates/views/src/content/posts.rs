@@ -2,6 +2,7 @@
 
 use super::item::{self, Item, Place};
 use super::keys::{Short, author_tag, scope_tag};
+use super::refs::Waiting;
 use super::register::Step;
 use super::{comments, marks, refs, shown, votes};
 use crate::overlay::Overlay;
@@ -14,6 +15,7 @@ pub(crate) fn arrive(
     id: &Short,
     header: &Header,
     place: Option<Place>,
+    waiting: Waiting,
 ) -> Result<Item, ReadError> {
     let scope = scope_tag(&header.scope);
     let mut item = Item {
@@ -23,13 +25,18 @@ pub(crate) fn arrive(
         place,
         attached: place.is_none(),
         removed: false,
-        own_vote: votes::value(overlay, id, &scope, &author_tag(&header.author))?,
+        own_vote: 0,
         title_edit: None,
         content_edit: None,
         replies: 0,
         comments: 0,
     };
-    marks::read_into(overlay, id, &mut item)?;
+    if waiting.votes {
+        item.own_vote = votes::value(overlay, id, &scope, &author_tag(&header.author))?;
+    }
+    if waiting.marks {
+        marks::read_into(overlay, id, &mut item)?;
+    }
     Ok(item)
 }
 
@@ -43,13 +50,14 @@ pub(crate) fn change(overlay: &mut Overlay<'_>, stored: &Stored, step: Step) -> 
 fn apply(overlay: &mut Overlay<'_>, stored: &Stored) -> Result<(), ReadError> {
     let header = stored.envelope.header();
     let id = stored.envelope.id().short();
-    let item = arrive(overlay, &id, header, None)?;
+    let waiting = Waiting::about(overlay, &id)?;
+    let item = arrive(overlay, &id, header, None, waiting)?;
     item::put(overlay, &id, &item);
-    refs::judge_waiting(overlay, &id, &item, true)?;
+    refs::judge_waiting(overlay, &id, &item, waiting, true)?;
     if item.visible() {
         shown::show(overlay, &id, &item, Step::Apply)?;
     }
-    comments::judge_answers(overlay, &id, true)
+    if waiting.answers { comments::judge_answers(overlay, &id, true) } else { Ok(()) }
 }
 
 fn retract(overlay: &mut Overlay<'_>, stored: &Stored) -> Result<(), ReadError> {
@@ -59,7 +67,8 @@ fn retract(overlay: &mut Overlay<'_>, stored: &Stored) -> Result<(), ReadError> 
     if item.visible() {
         shown::show(overlay, &id, &item, Step::Retract)?;
     }
-    refs::judge_waiting(overlay, &id, &item, false)?;
+    let waiting = Waiting::about(overlay, &id)?;
+    refs::judge_waiting(overlay, &id, &item, waiting, false)?;
     item::delete(overlay, &id);
     Ok(())
 }

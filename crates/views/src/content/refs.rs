@@ -22,6 +22,29 @@ pub(crate) fn mark(overlay: &mut Overlay<'_>, id: &Short, reason: Option<VoidRea
     }
 }
 
+/// What was said about an id before its envelope came: mostly nothing, which one look at each family tells.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Waiting {
+    pub(crate) votes: bool,
+    pub(crate) marks: bool,
+    pub(crate) answers: bool,
+}
+
+impl Waiting {
+    pub(crate) fn about(rows: &dyn Rows, id: &Short) -> Result<Self, ReadError> {
+        let any = |family| {
+            let prefix = key(family, &[id]);
+            let mut found = false;
+            rows.scan(&prefix, &prefix_end(&prefix), &mut |_, _| {
+                found = true;
+                false
+            })?;
+            Ok::<_, ReadError>(found)
+        };
+        Ok(Self { votes: any(keys::VOTES)?, marks: any(keys::MARKS)?, answers: any(keys::KIDS)? })
+    }
+}
+
 /// The short ids at the ends of all entries of the chunks with `from <= row key < to`.
 fn ids_between(rows: &dyn Rows, from: &[u8], to: &[u8], found: &mut Vec<Short>) -> Result<(), ReadError> {
     let mut failed = None;
@@ -42,22 +65,32 @@ fn outside(rows: &dyn Rows, all: &[u8], fitting: &[u8]) -> Result<Vec<Short>, Re
 }
 
 /// Marks what cannot be about the item that begins to stand; takes the marks away when it ends.
-pub(crate) fn judge_waiting(overlay: &mut Overlay<'_>, id: &Short, item: &Item, stands: bool) -> Result<(), ReadError> {
+pub(crate) fn judge_waiting(
+    overlay: &mut Overlay<'_>,
+    id: &Short,
+    item: &Item,
+    waiting: Waiting,
+    stands: bool,
+) -> Result<(), ReadError> {
     let author = author_tag(&item.author);
-    let votes = keys::votes(id, &item.scope);
-    let marks = keys::marks(id, &author, &item.scope);
-    let by_author = key(keys::MARKS, &[id, &author]);
-    let mut own = Vec::new();
-    votes.visit_part(overlay, &author, &mut |key, _| {
-        own.extend(keys::tail_id(key));
-        true
-    })?;
-    let judged = [
-        (outside(overlay, &key(keys::VOTES, &[id]), votes.prefix())?, VoidReason::ScopeMismatch),
-        (own, VoidReason::OwnVote),
-        (outside(overlay, &key(keys::MARKS, &[id]), &by_author)?, VoidReason::ForeignTarget),
-        (outside(overlay, &by_author, marks.prefix())?, VoidReason::ScopeMismatch),
-    ];
+    let mut judged = Vec::new();
+    if waiting.votes {
+        let votes = keys::votes(id, &item.scope);
+        let mut own = Vec::new();
+        votes.visit_part(overlay, &author, &mut |key, _| {
+            own.extend(keys::tail_id(key));
+            true
+        })?;
+        let strays = outside(overlay, &key(keys::VOTES, &[id]), votes.prefix())?;
+        judged.extend([(own, VoidReason::OwnVote), (strays, VoidReason::ScopeMismatch)]);
+    }
+    if waiting.marks {
+        let marks = keys::marks(id, &author, &item.scope);
+        let by_author = key(keys::MARKS, &[id, &author]);
+        let foreign = outside(overlay, &key(keys::MARKS, &[id]), &by_author)?;
+        let strays = outside(overlay, &by_author, marks.prefix())?;
+        judged.extend([(foreign, VoidReason::ForeignTarget), (strays, VoidReason::ScopeMismatch)]);
+    }
     for (ids, reason) in judged {
         for said in ids {
             mark(overlay, &said, stands.then_some(reason))?;
