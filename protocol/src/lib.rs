@@ -27,7 +27,7 @@ pub mod time;
 
 pub use body::Body;
 pub use bundle::Bundle;
-pub use envelope::{DecodeError, Draft, Envelope, Header, Verified, VerifyError, verify};
+pub use envelope::{DecodeError, Draft, Envelope, Header, SignError, Verified, VerifyError, verify};
 pub use ids::{AgentId, AuthorId, BlobHash, BodyHash, EnvelopeId, Hash, NetworkId, NodeId, PublicKey, Salt, Signature};
 pub use kind::Kind;
 pub use network::{NetworkGenesis, NetworkParams};

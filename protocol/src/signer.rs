@@ -53,6 +53,12 @@ pub trait Signer {
 
     /// Signs `message` in `domain`.
     fn sign(&self, domain: Domain, message: &[u8]) -> Signature;
+
+    /// The key itself, where the signer is one in memory. What that signs need not be verified; what another signer
+    /// gives, is.
+    fn secret(&self) -> Option<&SecretKey> {
+        None
+    }
 }
 
 /// An ed25519 secret key in memory; wiped when dropped, never shown.
@@ -86,6 +92,10 @@ impl Signer for SecretKey {
 
     fn sign(&self, domain: Domain, message: &[u8]) -> Signature {
         Signature(self.0.sign(&domain.message(message)).to_bytes())
+    }
+
+    fn secret(&self) -> Option<&SecretKey> {
+        Some(self)
     }
 }
 

@@ -5,12 +5,12 @@
 use crate::admission;
 use crate::custody::Custody;
 use crate::handle::{Plan, Planned};
+use crate::input::Invalid;
 use crate::local::{Compose, LocalError, RowExpect, Ticket};
 use crate::node::Node;
 use crate::store::{Store, StoreError};
-use std::cell::Cell;
 use std::collections::BTreeMap;
-use tidepool_protocol::envelope::Draft;
+use tidepool_protocol::envelope::{Draft, SignError};
 use tidepool_protocol::identity::IdentityState;
 use tidepool_protocol::limits::BODY_BYTES_MAX;
 use tidepool_protocol::signer::Domain;
@@ -47,11 +47,10 @@ pub(crate) struct Place {
     pub(crate) time_ms: TimeMs,
 }
 
-/// A key in custody as a signer. Custody may decline; then the signature is no signature, and `declined` says so.
+/// A key in custody as a signer. Custody may decline; then the signature is none, and the draft refuses it.
 struct CustodySigner<'c> {
     custody: &'c dyn Custody,
     key: PublicKey,
-    declined: Cell<bool>,
 }
 
 impl Signer for CustodySigner<'_> {
@@ -60,10 +59,7 @@ impl Signer for CustodySigner<'_> {
     }
 
     fn sign(&self, domain: Domain, message: &[u8]) -> Signature {
-        self.custody.sign(&self.key, domain, message).unwrap_or_else(|| {
-            self.declined.set(true);
-            Signature([0; 64])
-        })
+        self.custody.sign(&self.key, domain, message).unwrap_or(Signature([0; 64]))
     }
 }
 
@@ -201,7 +197,7 @@ impl<S: Store, C: Custody> Node<S, C> {
             if let Err(error) = check_quota(&self.rules.genesis().params, &place) {
                 return Ok(Err(error));
             }
-            let signer = CustodySigner { custody: &self.custody, key, declined: Cell::new(false) };
+            let signer = CustodySigner { custody: &self.custody, key };
             let draft = Draft {
                 network: self.rules.network(),
                 author: state.author,
@@ -214,10 +210,11 @@ impl<S: Store, C: Custody> Node<S, C> {
                 kind: item.kind,
                 body: item.body.to_vec(),
             };
-            let envelope = draft.sign(&signer);
-            if signer.declined.get() {
-                continue;
-            }
+            let envelope = match draft.try_sign(&signer) {
+                Ok(envelope) => envelope,
+                Err(SignError::Signature(_)) => continue,
+                Err(SignError::Envelope(error)) => return refused(Invalid::from(error).into()),
+            };
             let admitted = match admission::admit(&envelope, state, &self.rules, self.now) {
                 Ok(admitted) => admitted,
                 Err(reason) => return refused(reason),

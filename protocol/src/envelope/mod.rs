@@ -9,7 +9,7 @@ mod header;
 #[cfg(test)]
 mod tests;
 
-pub use draft::Draft;
+pub use draft::{Draft, SignError};
 pub use header::{Header, LogId};
 
 use crate::cbor::{self, CborError, Item, Reader};

@@ -45,6 +45,37 @@ fn an_erased_envelope_holds_and_keeps_its_id() {
     assert_eq!(erased.erased(), erased);
 }
 
+/// A signer that names one key and signs with another, or not at all.
+struct Liar(Option<SecretKey>);
+
+impl Signer for Liar {
+    fn public_key(&self) -> crate::ids::PublicKey {
+        SecretKey::from_seed([9; 32]).public_key()
+    }
+
+    fn sign(&self, domain: Domain, message: &[u8]) -> Signature {
+        self.0.as_ref().map_or(Signature([0; 64]), |key| key.sign(domain, message))
+    }
+}
+
+#[test]
+fn a_signer_is_not_believed() {
+    let named = SecretKey::from_seed([9; 32]);
+    for liar in [Liar(None), Liar(Some(SecretKey::from_seed([8; 32])))] {
+        assert_eq!(draft(vec![0x00]).try_sign(&liar), Err(SignError::Signature(named.public_key())));
+    }
+    assert_eq!(draft(vec![0x00]).try_sign(&Liar(Some(named.clone()))), Ok(draft(vec![0x00]).sign(&named)));
+}
+
+#[test]
+fn a_draft_that_makes_no_envelope_is_not_signed() {
+    let key = SecretKey::from_seed([9; 32]);
+    let refused = |draft: Draft| matches!(draft.try_sign(&key), Err(SignError::Envelope(_)));
+    assert!(refused(draft(vec![])));
+    assert!(refused(draft(vec![0; BODY_BYTES_MAX + 1])));
+    assert!(refused(Draft { scope: Scope::Presence(crate::slot::Slot::CTL), ..draft(vec![0x00]) }));
+}
+
 #[test]
 fn a_body_of_another_envelope_is_refused() {
     let (ours, theirs) = (signed(vec![0x01]), signed(vec![0x02]));
