@@ -115,7 +115,7 @@ impl Default for NodeConfig {
 
 impl Default for LogConfig {
     fn default() -> Self {
-        Self { format: LogFormat::Text, filter: "info".to_owned() }
+        Self { format: LogFormat::Text, filter: "info,libp2p_kad=error".to_owned() }
     }
 }
 
