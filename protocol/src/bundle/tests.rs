@@ -1,3 +1,5 @@
+//! The limits of a bundle, one step within and one beyond.
+
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::*;

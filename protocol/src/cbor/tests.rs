@@ -1,3 +1,5 @@
+//! Canonical form, item by item.
+
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::*;

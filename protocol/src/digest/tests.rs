@@ -1,3 +1,5 @@
+//! Sums of sets: order, joining, carrying.
+
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::*;

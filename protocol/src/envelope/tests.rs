@@ -1,3 +1,5 @@
+//! What is kept of an envelope, what is refused, and who is believed.
+
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Keys and their limits, ranks, work, and changes by their kind. Chains of signed operations: `tests/identities.rs`.
+
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::*;

@@ -1,3 +1,5 @@
+//! The bits of a kind, and the slot in which it lies.
+
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Documents that make no network, and the quota of a log.
+
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::*;

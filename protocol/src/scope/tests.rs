@@ -1,3 +1,5 @@
+//! Scopes as text, and their slots.
+
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Signatures that a lax verifier would take, and domains.
+
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::*;

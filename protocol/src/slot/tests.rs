@@ -1,3 +1,5 @@
+//! Slots, shards and topics.
+
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::*;

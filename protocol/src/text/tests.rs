@@ -1,3 +1,5 @@
+//! Text forms against the examples of their specifications, and what is wrong with those that are none.
+
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::*;

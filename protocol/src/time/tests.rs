@@ -1,3 +1,5 @@
+//! Weeks, logs of a week, and the end of time.
+
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::*;
