@@ -22,7 +22,7 @@ pub(crate) type Gossip = Behaviour<IdentityTransform, MaxCountSubscriptionFilter
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// Heartbeats for which a message can still be judged and forwarded: a verdict may have to wait for a chain from a peer.
-pub(crate) const HISTORY_LENGTH: usize = 12;
+pub(crate) const HISTORY_LENGTH: u32 = 12;
 
 /// Heartbeats for which a message's id is offered to peers outside the mesh.
 const HISTORY_GOSSIP: usize = 3;
@@ -93,7 +93,7 @@ fn config(settings: &GossipSettings) -> Result<Config, NetError> {
         .message_id_fn(message_id)
         .heartbeat_interval(HEARTBEAT)
         .heartbeat_initial_delay(HEARTBEAT)
-        .history_length(HISTORY_LENGTH)
+        .history_length(HISTORY_LENGTH as usize)
         .history_gossip(HISTORY_GOSSIP)
         .duplicate_cache_time(DUPLICATE_CACHE)
         .max_transmit_size(TRANSMIT_BYTES_MAX)

@@ -131,3 +131,6 @@ impl NetHandle {
         let _ = self.commands.send(Command::Stop).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

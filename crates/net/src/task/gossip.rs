@@ -2,12 +2,12 @@
 
 use super::{Task, search};
 use crate::counters::{add, count};
-use crate::gossip::{HEARTBEAT, HISTORY_LENGTH, ident_topic};
+use crate::gossip::ident_topic;
 use bytes::Bytes;
 use libp2p::PeerId;
 use libp2p::gossipsub::{Event, Message, MessageAcceptance, MessageId, PublishError};
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tidepool_kernel::{GossipId, Input, PublishOutcome, Ticket, Verdict};
 use tidepool_protocol::limits::BUNDLE_BYTES_MAX;
 use tidepool_protocol::slot::Topic;
@@ -16,9 +16,6 @@ use crate::peer::peer_of;
 
 /// Frames that wait for their verdict. At 32 KiB each this is 64 MiB, and more than a kernel judges in a second.
 const WAITING_MAX: usize = 2_048;
-
-/// After this gossipsub has forgotten a frame, and a verdict is lost.
-const FORGOTTEN_AFTER: Duration = HEARTBEAT.saturating_mul(HISTORY_LENGTH as u32);
 
 /// Frames that wait for their verdict, by the ids under which the kernel knows them.
 #[derive(Debug, Default)]
@@ -111,8 +108,9 @@ impl Task {
 
     /// Strikes out frames that gossipsub has forgotten by now.
     pub(super) fn expire_verdicts(&mut self) {
+        let forgotten_after = self.timing.forgotten_after;
         while let Some(oldest) = self.verdicts.waiting.first_entry() {
-            if oldest.get().since.elapsed() < FORGOTTEN_AFTER {
+            if oldest.get().since.elapsed() < forgotten_after {
                 return;
             }
             oldest.remove();

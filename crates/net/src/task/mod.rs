@@ -19,7 +19,7 @@ mod sync;
 use crate::behaviour::{NodeBehaviour, NodeBehaviourEvent};
 use crate::book::Book;
 use crate::counters::{Counters, count};
-use crate::gossip::NetworkTopics;
+use crate::gossip::{HEARTBEAT, HISTORY_LENGTH, NetworkTopics};
 use crate::handle::Command;
 use crate::inbox::Inbox;
 use crate::settings::NetSettings;
@@ -52,6 +52,8 @@ pub(crate) struct Timing {
     pub(crate) redial_max: Duration,
     /// A peer that joined no topic for this long is sent away: its gossip is broken, and a new connection heals it.
     pub(crate) silent_after: Duration,
+    /// After this gossipsub has forgotten a frame, and its verdict is lost.
+    pub(crate) forgotten_after: Duration,
     /// The first wait between two look-ups of one kind; it doubles while they bring nothing.
     pub(crate) lookup_first: Duration,
     /// The longest one.
@@ -61,11 +63,13 @@ pub(crate) struct Timing {
 impl Timing {
     pub(crate) fn of(loopback: bool) -> Self {
         let silent_after = Duration::from_secs(30);
+        let forgotten_after = HEARTBEAT.saturating_mul(HISTORY_LENGTH);
         if loopback {
             Self {
                 tick: Duration::from_millis(100),
                 redial_max: Duration::from_secs(5),
                 silent_after,
+                forgotten_after,
                 lookup_first: Duration::from_secs(1),
                 lookup_max: Duration::from_secs(5 * 60),
             }
@@ -74,6 +78,7 @@ impl Timing {
                 tick: Duration::from_millis(500),
                 redial_max: Duration::from_secs(60),
                 silent_after,
+                forgotten_after,
                 lookup_first: Duration::from_secs(10),
                 lookup_max: Duration::from_secs(10 * 60),
             }
@@ -280,3 +285,6 @@ impl Task {
         self.swarm.dial(opts).inspect_err(|error| tracing::debug!(%error, "not dialled"))
     }
 }
+
+#[cfg(test)]
+mod tests;
