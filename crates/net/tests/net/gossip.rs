@@ -163,7 +163,7 @@ async fn frames_of_foreign_topics_and_oversize_ones_are_not_seen() {
     })
     .await;
     let status = node.status("its topics", |status| status.peers.iter().any(|peer| !peer.topics.is_empty())).await;
-    assert_eq!(status.peers[0].topics, [ours.clone()]);
+    assert_eq!(status.peers[0].topics, std::slice::from_ref(&ours));
     raw.act(move |swarm| {
         let gossip = swarm.behaviour_mut().gossip.as_mut().unwrap();
         for topic in foreign {
@@ -181,7 +181,7 @@ async fn frames_of_foreign_topics_and_oversize_ones_are_not_seen() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn peers_that_joined_first_are_told_of_and_a_left_topic_is_quiet() {
-    let (mut a, mut b) = gossiping_pair(Plan::new(1), Plan::new(2)).await;
+    let (mut a, b) = gossiping_pair(Plan::new(1), Plan::new(2)).await;
     b.join(Topic::Ctl);
     a.status("two topics", |status| status.peers.first().is_some_and(|peer| peer.topics.len() == 2)).await;
     assert!(!a.has_seen(|input| matches!(input, Input::PeerSubscribed { topic: Topic::Ctl, .. })));

@@ -67,7 +67,6 @@ type Deed = Box<dyn FnOnce(&mut Swarm<RawBehaviour>) + Send>;
 
 /// The peer; its swarm runs in a task of its own and tells of everything.
 pub struct Raw {
-    pub id: PeerId,
     pub peer: Peer,
     deeds: mpsc::UnboundedSender<Deed>,
     events: mpsc::UnboundedReceiver<Event>,
@@ -118,7 +117,7 @@ impl Raw {
                 }
             }
         });
-        (Self { id, peer: peer_of(&id).unwrap(), deeds, events }, address)
+        (Self { peer: peer_of(&id).unwrap(), deeds, events }, address)
     }
 
     pub fn act(&self, deed: impl FnOnce(&mut Swarm<RawBehaviour>) + Send + 'static) {
