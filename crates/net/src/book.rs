@@ -80,8 +80,11 @@ impl Book {
         entry.addresses.truncate(ADDRESSES_PER_PEER_MAX);
     }
 
-    /// What identify says replaces what stood there, but for the address that is known to work.
+    /// What was told just now replaces what stood there, but for the address that is surest to work.
     pub(crate) fn replace(&mut self, peer: PeerId, addresses: Vec<Multiaddr>, now: Instant) {
+        if addresses.is_empty() {
+            return;
+        }
         if let Some(entry) = self.entries.get_mut(&peer) {
             entry.addresses.truncate(1);
         }

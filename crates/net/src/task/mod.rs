@@ -30,7 +30,7 @@ use libp2p::swarm::dial_opts::DialOpts;
 use libp2p::{PeerId, Swarm};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tidepool_kernel::Effect;
 use tidepool_protocol::NetworkId;
 use tidepool_protocol::slot::Topic;
@@ -66,7 +66,7 @@ impl Timing {
         let forgotten_after = HEARTBEAT.saturating_mul(HISTORY_LENGTH);
         if loopback {
             Self {
-                tick: Duration::from_millis(100),
+                tick: Duration::from_millis(200),
                 redial_max: Duration::from_secs(5),
                 silent_after,
                 forgotten_after,
@@ -105,7 +105,10 @@ pub(crate) struct Task {
     calls: sync::Calls,
     search: search::Search,
     stopping: bool,
+    /// Something that the status shows has changed.
     changed: bool,
+    /// When the status was last made.
+    shown: Instant,
 }
 
 impl Task {
@@ -131,6 +134,7 @@ impl Task {
             calls: sync::Calls::default(),
             stopping: false,
             changed: true,
+            shown: Instant::now(),
             swarm,
             settings,
             network,

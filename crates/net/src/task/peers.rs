@@ -25,6 +25,9 @@ const TEXT_CHARS_MAX: usize = 64;
 /// The most protocols of one peer that are kept, for show.
 const PROTOCOLS_MAX: usize = 32;
 
+/// Pings in a row without an answer after which a connection is closed.
+const UNANSWERED_MAX: u32 = 2;
+
 /// The most peers that are kept away; beyond it a lie still costs the connection, and nothing more.
 const BLOCKED_MAX: usize = 65_536;
 
@@ -37,6 +40,8 @@ pub(super) struct Connected {
     pub(super) connections: Vec<(ConnectionId, Multiaddr, Direction)>,
     pub(super) topics: BTreeSet<Topic>,
     pub(super) rtt: Option<Duration>,
+    /// Pings in a row that were not answered.
+    unanswered: u32,
     /// What identify said; `None` before it did.
     pub(super) identity: Option<Identity>,
     /// What it asked before that.
@@ -103,6 +108,7 @@ impl Task {
             connections: Vec::with_capacity(2),
             topics: BTreeSet::new(),
             rtt: None,
+            unanswered: 0,
             identity: None,
             early: Vec::new(),
             sent_away: false,
@@ -212,10 +218,23 @@ impl Task {
         }
     }
 
+    /// Keeps the round trip. A connection that twice in a row brought no answer is dead (its other end lost power, or a
+    /// partition swallows everything): TCP would take a quarter of an hour to say so.
     pub(super) fn on_ping_event(&mut self, event: &ping::Event) {
-        if let (Some(peer), Ok(rtt)) = (self.peers.get_mut(&event.peer), &event.result) {
-            peer.rtt = Some(*rtt);
-            self.changed = true;
+        let Some(peer) = self.peers.get_mut(&event.peer) else { return };
+        match &event.result {
+            Ok(rtt) => {
+                peer.rtt = Some(*rtt);
+                peer.unanswered = 0;
+            }
+            Err(ping::Failure::Unsupported) => {}
+            Err(ping::Failure::Timeout | ping::Failure::Other { .. }) => {
+                peer.unanswered += 1;
+                if peer.unanswered >= UNANSWERED_MAX {
+                    tracing::info!(peer = %event.peer, "answers no pings, is disconnected");
+                    self.swarm.close_connection(event.connection);
+                }
+            }
         }
     }
 

@@ -11,7 +11,6 @@ use libp2p::kad::{
 };
 use libp2p::swarm::DialError;
 use libp2p::{PeerId, mdns};
-use multiaddr::Multiaddr;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, Instant};
 use tidepool_kernel::Peer;
@@ -209,7 +208,9 @@ impl Task {
             return;
         }
         let addresses = peers.into_iter().find(|info| info.peer_id == id).map(|info| info.addrs).unwrap_or_default();
-        self.learn_heard(id, addresses);
+        // What the book had was tried and did not answer. As near as whoever told can be is near enough.
+        let nearest = if self.loopback { Realm::Machine } else { Realm::Local };
+        self.book.replace(id, address::filtered(&id, addresses, Some(nearest)), Instant::now());
         match self.dial_peer(id) {
             Ok(()) | Err(DialError::DialPeerConditionFalse(_)) => {
                 if let Some(seek) = self.search.seeks.get_mut(&id) {
@@ -218,13 +219,6 @@ impl Task {
             }
             Err(_) => self.give_up(&id),
         }
-    }
-
-    /// Addresses of a peer that another one told: as near as that one can be.
-    fn learn_heard(&mut self, id: PeerId, addresses: Vec<Multiaddr>) {
-        let nearest = if self.loopback { Realm::Machine } else { Realm::Local };
-        let addresses = address::filtered(&id, addresses, Some(nearest));
-        self.book.learn(id, addresses, false, Instant::now());
     }
 
     /// What is due: seeks that took too long, walks through the key space, announcements and look-ups of topics.

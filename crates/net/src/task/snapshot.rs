@@ -5,14 +5,21 @@ use crate::gossip::ident_topic;
 use crate::status::{Direction, NetStatus, PeerStatus, TopicStatus};
 use libp2p::PeerId;
 use multiaddr::Multiaddr;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
+/// How old the status may be while nothing that is told has changed. Making it costs some microseconds for each peer.
+const UNCHANGED: Duration = Duration::from_secs(1);
+
 impl Task {
-    /// Renews the status for those who watch it. Meshes change without an event, so it is compared, not guessed.
+    /// Renews the status for those who watch it: when something changed, and now and then for what changes without an
+    /// event (meshes, round trips).
     pub(super) fn publish_status(&mut self, status: &watch::Sender<NetStatus>) {
-        if !std::mem::take(&mut self.changed) && self.topics.is_empty() {
+        if !self.changed && self.shown.elapsed() < UNCHANGED {
             return;
         }
+        self.changed = false;
+        self.shown = Instant::now();
         let new = self.snapshot();
         status.send_if_modified(|old| {
             let differs = *old != new;

@@ -5,7 +5,6 @@
 use super::*;
 use crate::{InputLanes, Net, NetHandle, NetStart};
 use crossbeam_channel::{Receiver, bounded};
-use std::time::Instant;
 use tidepool_kernel::{GossipId, Input, Peer, Ticket, Verdict};
 use tidepool_protocol::{NetworkGenesis, SecretKey, Shard, Signer};
 
