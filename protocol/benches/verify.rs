@@ -14,7 +14,7 @@ use tidepool_protocol::ids::{AuthorId, EnvelopeId, NetworkId, Salt};
 use tidepool_protocol::signer::Domain;
 use tidepool_protocol::{Body, Draft, Envelope, Epoch, Kind, SecretKey, Signer, TimeMs, cbor, verify};
 
-/// The length of the envelope that `docs/PERFORMANCE.md` speaks of.
+/// The length of a post of some 250 characters, whole.
 const LENGTH: usize = 640;
 
 /// How long each side is measured, in turns, so that a machine that slows down slows both.
