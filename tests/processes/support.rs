@@ -185,7 +185,8 @@ pub fn try_http(
     thread_local! {
         static CLIENT: (tokio::runtime::Runtime, reqwest::Client) = (
             tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap(),
-            reqwest::Client::builder().timeout(PATIENCE).build().unwrap(),
+            // A kept connection would be one to a process that was killed since.
+            reqwest::Client::builder().timeout(PATIENCE).pool_max_idle_per_host(0).build().unwrap(),
         );
     }
     CLIENT.with(|(runtime, client)| {
