@@ -2,7 +2,7 @@
 //!
 //! A visible post stands in the lists of everything, of its community and of its author: by time (with its score as the
 //! value, so that formulas over recent posts read nothing else), by hot, by top, by best; the first two owners also keep
-//! top for each day and for each period of 32 days, from which top of a window is merged. An attached comment on a post
+//! top for each bucket of four days, from which top of a window is merged. An attached comment on a post
 //! itself stands in three lists of that post; every visible comment stands in the lists of comments by time.
 
 use super::item::Item;
@@ -19,23 +19,20 @@ pub(crate) const NEW: u8 = 0;
 pub(crate) const HOT: u8 = 1;
 pub(crate) const TOP: u8 = 2;
 pub(crate) const BEST: u8 = 3;
-pub(crate) const TOP_OF_DAY: u8 = 4;
-pub(crate) const TOP_OF_PERIOD: u8 = 5;
+pub(crate) const TOP_OF_BUCKET: u8 = 4;
 
 /// Lists of the comments on a post.
 pub(crate) const ROOT_BEST: u8 = 0;
 pub(crate) const ROOT_TOP: u8 = 1;
 pub(crate) const ROOT_CONTROVERSIAL: u8 = 2;
 
-/// The length of a day, the bucket that the windows up to a month are merged from.
-pub(crate) const DAY_MS: u64 = 24 * 60 * 60 * 1000;
-
-/// The length of a period, the bucket that the window of a year is merged from: at most 13 of them.
-pub(crate) const PERIOD_MS: u64 = 32 * DAY_MS;
+/// The length of a bucket, from which top of a window is merged: a day touches two of them, a year at most 93. Shorter ones
+/// would make a year dearer, longer ones a day, whose reader steps over what is older.
+pub(crate) const BUCKET_MS: u64 = 4 * 24 * 60 * 60 * 1000;
 
 /// The number of the bucket in which `time` lies.
-pub(crate) fn bucket_of(time: TimeMs, length_ms: u64) -> u32 {
-    u32::try_from(time.0 / length_ms).unwrap_or(u32::MAX)
+pub(crate) fn bucket_of(time: TimeMs) -> u32 {
+    u32::try_from(time.0 / BUCKET_MS).unwrap_or(u32::MAX)
 }
 
 pub(crate) fn new_key(time: TimeMs, id: &Short) -> Vec<u8> {
@@ -95,13 +92,11 @@ impl PostKeys {
 
 /// The lists in which a post stands, but those by time.
 fn post_lists(item: &Item) -> Vec<(Chunks, u8)> {
-    let mut lists = Vec::with_capacity(13);
+    let mut lists = Vec::with_capacity(11);
     for owner in [Owner::Everything, Owner::Community(item.scope), Owner::Author(author_tag(&item.author))] {
         lists.extend([HOT, TOP, BEST].map(|list| (owner.feed(list), list)));
         if !matches!(owner, Owner::Author(_)) {
-            let (day, period) = (bucket_of(item.time, DAY_MS), bucket_of(item.time, PERIOD_MS));
-            lists.push((owner.bucket(TOP_OF_DAY, day), TOP_OF_DAY));
-            lists.push((owner.bucket(TOP_OF_PERIOD, period), TOP_OF_PERIOD));
+            lists.push((owner.bucket(TOP_OF_BUCKET, bucket_of(item.time)), TOP_OF_BUCKET));
         }
     }
     lists

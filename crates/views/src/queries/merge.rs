@@ -2,6 +2,7 @@
 
 use crate::chunks::{Chunks, Direction, Entry};
 use crate::port::{ReadError, Rows};
+use bytes::Bytes;
 use std::collections::{BinaryHeap, VecDeque};
 
 /// How many entries of a list are read at once: a page mostly needs few of each.
@@ -11,7 +12,7 @@ struct Source {
     list: Chunks,
     waiting: VecDeque<Entry>,
     /// Behind what the next read goes on; `None` once the list has no more.
-    after: Option<Vec<u8>>,
+    after: Option<Bytes>,
     ended: bool,
 }
 
@@ -19,8 +20,8 @@ struct Source {
 pub(crate) struct Merge<'r> {
     rows: &'r dyn Rows,
     sources: Vec<Source>,
-    heads: BinaryHeap<(Vec<u8>, usize)>,
-    last: Option<Vec<u8>>,
+    heads: BinaryHeap<(Bytes, usize)>,
+    last: Option<Bytes>,
     read_ahead: usize,
 }
 
@@ -33,7 +34,8 @@ impl<'r> Merge<'r> {
         hint: usize,
     ) -> Result<Self, ReadError> {
         let read_ahead = if lists.len() == 1 { hint.max(1) } else { READ_AHEAD };
-        let source = |list| Source { list, waiting: VecDeque::new(), after: after.map(<[u8]>::to_vec), ended: false };
+        let source =
+            |list| Source { list, waiting: VecDeque::new(), after: after.map(Bytes::copy_from_slice), ended: false };
         let sources: Vec<_> = lists.into_iter().map(source).collect();
         let mut merge = Self { rows, heads: BinaryHeap::with_capacity(sources.len()), sources, last: None, read_ahead };
         for index in 0..merge.sources.len() {
@@ -48,11 +50,11 @@ impl<'r> Merge<'r> {
         if source.waiting.is_empty() && !source.ended {
             let page = source.list.page(self.rows, source.after.as_deref(), Direction::Down, self.read_ahead)?;
             source.ended = page.len() < self.read_ahead;
-            source.after = page.last().map(|(key, _)| key.to_vec());
+            source.after = page.last().map(|(key, _)| key.clone());
             source.waiting = page.into();
         }
         if let Some((key, _)) = source.waiting.front() {
-            self.heads.push((key.to_vec(), index));
+            self.heads.push((key.clone(), index));
         }
         Ok(())
     }

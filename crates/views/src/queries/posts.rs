@@ -7,10 +7,11 @@ use super::{
     Window,
 };
 use crate::chunks::Direction;
-use crate::content::keys::{self, Owner, author_tag, scope_tag, tail_id};
+use crate::content::keys::{self, Owner, Short, author_tag, scope_tag, tail_id};
 use crate::content::lists;
 use crate::port::{ReadError, ReadPort};
-use crate::rank::{Votes, rising, score_key, score_of, sortable, time_of};
+use crate::rank::{Votes, rising, score_key, score_of, sortable, time_key, time_of};
+use std::ops::Bound;
 use tidepool_protocol::body::PostType;
 use tidepool_protocol::limits::FUTURE_MS_MAX;
 use tidepool_protocol::{AuthorId, EnvelopeId, TimeMs};
@@ -38,7 +39,7 @@ pub struct Post {
     pub comment_count: u64,
 }
 
-/// The most entries of a window's border day that a page steps over; a page that meets more ends early and goes on behind.
+/// The most entries older than its window that a page steps over; a page that meets more ends early and goes on behind.
 const STEPPED_OVER_MAX: usize = 2_000;
 
 /// The post with this id; `None` when it is not here, is void, or is no post. A removed one is given with its state.
@@ -51,11 +52,11 @@ pub fn get(port: &dyn ReadPort, id: &EnvelopeId) -> Result<Option<Post>, ReadErr
 
 /// A page of a feed. `now` matters to [`Sort::Rising`] and to [`Sort::Top`] with a window.
 ///
-/// All lists are kept in order, so a page reads about as many rows as it has posts. Top of a day, week or month is merged
-/// from the lists of the days that the window touches (at most 31), top of a year from those of periods of 32 days (at
-/// most 13), for everything and for communities; top of an hour, every window over other feeds, and rising are computed
-/// over the newest [`super::RECENT_MAX`] posts of the feed, so what is older than those is not in them. Feeds of an agent
-/// are merged from at most [`super::SOURCES_MAX`] lists.
+/// All lists are kept in order, so a page reads about as many rows as it has posts. Top of a day, week, month or year is
+/// merged from the lists of the buckets of four days that the window touches (at most 93), for everything and for
+/// communities; top of an hour, every window over other feeds, and rising are computed over the newest
+/// [`super::RECENT_MAX`] posts of the feed, so what is older than those is not in them. Feeds of an agent are merged from
+/// at most [`super::SOURCES_MAX`] lists.
 ///
 /// # Errors
 /// When the store fails, or the cursor belongs to another sort.
@@ -191,7 +192,7 @@ fn keys_of(port: &dyn ReadPort, feed: &Feed, sort: Sort, place: &Place, limit: u
     Ok(Keys::cut(found, limit))
 }
 
-/// Top of a window, from the lists of the days or periods that it touches.
+/// Top of a window, from the lists of the buckets that it touches.
 fn windowed(
     port: &dyn ReadPort,
     owner: Owner,
@@ -201,14 +202,9 @@ fn windowed(
 ) -> Result<Keys, QueryError> {
     let length = window.length_ms().unwrap_or(0);
     let since = TimeMs(place.now.0.saturating_sub(length));
-    let (list, bucket) = match window {
-        Window::Year => (lists::TOP_OF_PERIOD, lists::PERIOD_MS),
-        Window::Hour | Window::Day | Window::Week | Window::Month | Window::All => (lists::TOP_OF_DAY, lists::DAY_MS),
-    };
     // Clocks of others may be ahead: what they signed a little later than now belongs to the window too.
-    let last = lists::bucket_of(place.now.plus_ms(FUTURE_MS_MAX), bucket);
-    let buckets = lists::bucket_of(since, bucket)..=last;
-    let sources = buckets.map(|number| owner.bucket(list, number)).collect();
+    let last = lists::bucket_of(place.now.plus_ms(FUTURE_MS_MAX));
+    let sources = (lists::bucket_of(since)..=last).map(|number| owner.bucket(lists::TOP_OF_BUCKET, number)).collect();
     let mut merge = Merge::new(port, sources, place.key.as_deref(), limit + 1)?;
     let (mut found, mut stepped_over) = (Vec::with_capacity(limit + 1), 0);
     while found.len() <= limit {
@@ -227,28 +223,47 @@ fn windowed(
 
 /// What is computed over the newest posts: rising, and top where no lists are kept for the window.
 fn recent(port: &dyn ReadPort, owners: &[Owner], sort: Sort, place: &Place, limit: usize) -> Result<Keys, QueryError> {
-    let sources = owners.iter().map(|owner| owner.feed(lists::NEW)).collect();
-    let mut merge = Merge::new(port, sources, None, RECENT_MAX)?;
     let since = match sort {
         Sort::Top(window) => window.length_ms().map_or(0, |length| place.now.0.saturating_sub(length)),
         Sort::Hot | Sort::New | Sort::Rising | Sort::Best => 0,
     };
-    let mut computed = Vec::with_capacity(RECENT_MAX);
-    for (key, value) in merge.take(RECENT_MAX)? {
-        let (Some(time), Some(score), Some(id)) = (time_of(&key), score_of(&value), tail_id(&key)) else { continue };
+    let (mut computed, mut seen) = (Vec::with_capacity(RECENT_MAX), 0);
+    // Whether the entry belongs to what is computed: they come the newest first.
+    let mut compute = |key: &[u8], value: &[u8]| {
+        seen += 1;
+        let (Some(time), Some(score), Some(id)) = (time_of(key), score_of(value), tail_id(key)) else { return false };
         if time.0 < since {
-            break;
+            return false;
         }
         let first = match sort {
-            Sort::Rising => sortable(rising(score, time, place.now)).to_vec(),
-            Sort::Top(_) | Sort::Hot | Sort::New | Sort::Best => score_key(score).to_vec(),
+            Sort::Rising => rising(score, time, place.now),
+            Sort::Top(_) | Sort::Hot | Sort::New | Sort::Best => score,
         };
-        computed.push([&first[..], &key[..6], &id].concat());
+        computed.push((first, time_key(time), id));
+        seen < RECENT_MAX
+    };
+    if let [owner] = owners {
+        let all = (Bound::Unbounded, Bound::Unbounded);
+        owner.feed(lists::NEW).visit(port, all, Direction::Down, &mut compute)?;
+    } else {
+        let sources = owners.iter().map(|owner| owner.feed(lists::NEW)).collect();
+        let mut merge = Merge::new(port, sources, None, RECENT_MAX)?;
+        while let Some((key, value)) = merge.next()?
+            && compute(&key, &value)
+        {}
     }
+    let order_key = |(first, time, id): &(i64, [u8; 6], Short)| match sort {
+        Sort::Rising => [&sortable(*first)[..], time, id].concat(),
+        Sort::Top(_) | Sort::Hot | Sort::New | Sort::Best => [&score_key(*first)[..], time, id].concat(),
+    };
     if let Some(after) = &place.key {
-        computed.retain(|key| key < after);
+        computed.retain(|entry| order_key(entry) < *after);
+    }
+    // Only the page is sorted.
+    if computed.len() > limit + 1 {
+        computed.select_nth_unstable_by(limit, |a, b| b.cmp(a));
+        computed.truncate(limit + 1);
     }
     computed.sort_unstable_by(|a, b| b.cmp(a));
-    computed.truncate(limit + 1);
-    Ok(Keys::cut(computed, limit))
+    Ok(Keys::cut(computed.iter().map(order_key).collect(), limit))
 }

@@ -2,7 +2,6 @@
 
 use super::model::{Item, Model};
 use super::world::{AGENTS, World, agent, as_agent, community};
-use crate::content::lists;
 use crate::index;
 use crate::queries::{
     After, CommentFeed, CommentSort, Feed, Page, Paging, QueryError, Sort, State, Thread, agents, comments,
@@ -40,7 +39,7 @@ pub(crate) fn check(world: &World, envelopes: &[Verified<Envelope>], limit: usiz
     let model = Model::of(envelopes);
     // Shortly after all of it could have been said, and when windows have passed over most of it.
     for days in [40, 62] {
-        let now = T0.plus_ms(days * lists::DAY_MS);
+        let now = T0.plus_ms(days * 24 * 3_600_000);
         check_feeds(world, &model, limit, now);
     }
     check_items(world, &model, envelopes);

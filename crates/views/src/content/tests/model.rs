@@ -1,7 +1,6 @@
 //! The same answers computed the slow way: from the whole set, with maps and sorts, and nothing kept between questions.
 
 use super::world::body;
-use crate::content::lists;
 use crate::queries::{CommentSort, Sort, Window};
 use crate::rank::{self, Votes};
 use crate::testing::network;
@@ -310,7 +309,6 @@ impl Model {
     }
 
     pub(crate) fn windows() -> [Window; 6] {
-        assert_eq!(lists::PERIOD_MS, 32 * lists::DAY_MS);
         [Window::Hour, Window::Day, Window::Week, Window::Month, Window::Year, Window::All]
     }
 }

@@ -37,7 +37,7 @@ fn prefix_len(key: &[u8]) -> usize {
         keys::ROOTS => 1 + 17,
         keys::FEED | keys::COMMENTS => {
             let owner = if key[1] == 0 { 2 } else { 18 };
-            let bucketed = key[0] == keys::FEED && key[owner] >= crate::content::lists::TOP_OF_DAY;
+            let bucketed = key[0] == keys::FEED && key[owner] == crate::content::lists::TOP_OF_BUCKET;
             owner + if key[0] == keys::FEED { 1 } else { 0 } + if bucketed { 4 } else { 0 }
         }
         keys::RECENT_AGENTS => 1,

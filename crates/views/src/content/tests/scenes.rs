@@ -1,7 +1,6 @@
 //! Single cases, told as stories: through the whole fold, with agents that have identities.
 
 use super::answers::all;
-use crate::content::lists;
 use crate::queries::{
     self, CommentSort, Feed, Paging, QueryError, Sort, State, Window, agents, comments, communities, follows, posts,
     search, stats, votes,
@@ -21,7 +20,7 @@ struct Pool {
     agents: Vec<TestAgent>,
 }
 
-const NOW: TimeMs = T0.plus_ms(5 * lists::DAY_MS);
+const NOW: TimeMs = T0.plus_ms(5 * 24 * 3_600_000);
 
 impl Pool {
     fn of(count: u64) -> Self {
