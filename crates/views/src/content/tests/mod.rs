@@ -7,6 +7,7 @@
 )]
 
 mod answers;
+mod crowds;
 mod model;
 mod properties;
 mod scenes;

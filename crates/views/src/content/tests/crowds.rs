@@ -1,0 +1,94 @@
+//! Lists that are many chunks long.
+
+use super::answers::all;
+use super::model::Model;
+use super::world::{Line, Say, World, agent, community, script};
+use crate::queries::{After, Feed, Paging, RECENT_MAX, Sort, Window, posts};
+use crate::testing::T0;
+use std::collections::BTreeSet;
+use tidepool_protocol::{Envelope, EnvelopeId, TimeMs, Verified};
+
+const NOW: TimeMs = T0.plus_ms(30 * 24 * 3_600_000);
+
+/// A fixed scatter of numbers.
+fn scattered(number: usize, of: usize) -> usize {
+    number.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23) % of
+}
+
+/// 1,500 posts over a month, and 3,000 votes that favour few of them.
+fn crowd() -> Vec<Verified<Envelope>> {
+    let line = |number: usize, say| Line {
+        author: u8::try_from(scattered(number, 5)).unwrap(),
+        minute: scattered(number + 7, 60 * 24 * 30) as u64,
+        say,
+    };
+    let posts = (0..1_500).map(|number| line(number, Say::Post { community: u8::try_from(number % 4).unwrap() }));
+    let votes = (0..3_000).map(|number| {
+        let favoured = scattered(number, 1_500) * scattered(number + 1, 1_500) / 1_500;
+        let value = if number % 6 == 0 { -1 } else { 1 };
+        line(number * 3 + 1, Say::Vote { target: favoured, value, stray: false })
+    });
+    script(&posts.chain(votes).collect::<Vec<_>>())
+}
+
+#[test]
+fn the_pages_of_long_feeds_are_the_sorted_list() {
+    let envelopes = crowd();
+    let (said, voted) = envelopes.split_at(1_500);
+    // Votes move every post after it was placed.
+    let mut world = World::of(said);
+    for vote in voted {
+        world.apply(vote);
+    }
+    let model = Model::of(&envelopes);
+    for feed in [Feed::Everything, Feed::Community(community(2)), Feed::Author(agent(1))] {
+        let held: Vec<_> = model
+            .posts()
+            .filter(|item| match &feed {
+                Feed::Community(scope) => item.scope == *scope,
+                Feed::Author(author) => item.author == *author,
+                Feed::Everything | Feed::Home(_) | Feed::Following(_) => true,
+            })
+            .collect();
+        let newest: BTreeSet<EnvelopeId> =
+            Model::sorted(held.clone(), Sort::New, NOW).into_iter().take(RECENT_MAX).collect();
+        let windows = Model::windows().map(Sort::Top);
+        for sort in [Sort::Hot, Sort::New, Sort::Best, Sort::Rising].into_iter().chain(windows) {
+            let items = all(|after| posts::page(&world.memory, &feed, sort, Paging::new(90, after), NOW));
+            let seen: Vec<_> = items.iter().map(|post| post.signed.id).collect();
+            let of = if sort == Sort::Rising {
+                held.iter().copied().filter(|item| newest.contains(&item.id)).collect()
+            } else {
+                held.clone()
+            };
+            assert_eq!(seen, Model::sorted(of, sort, NOW), "{feed:?} by {sort:?}");
+        }
+    }
+    let mut left: Vec<_> = voted.to_vec();
+    left.reverse();
+    for vote in &left {
+        world.retract(vote);
+    }
+    let items = all(|after| posts::page(&world.memory, &Feed::Everything, Sort::Best, Paging::new(90, after), NOW));
+    assert!(items.iter().all(|post| post.votes.score() == 0));
+    let times: Vec<_> = items.iter().map(|post| post.signed.time_ms).collect();
+    assert!(times.is_sorted_by(|a, b| a >= b) && times.len() == 1_500);
+}
+
+#[test]
+fn rising_goes_on_in_the_order_of_its_first_page_however_much_later_the_next_is_asked_for() {
+    let world = World::of(&crowd());
+    for sort in [Sort::Rising, Sort::Top(Window::Week)] {
+        let mut later = 0;
+        let paged = all(|after: Option<&After>| {
+            later += 3_600_000;
+            posts::page(&world.memory, &Feed::Everything, sort, Paging::new(50, after), NOW.plus_ms(later))
+        });
+        let at_once = all(|after| {
+            posts::page(&world.memory, &Feed::Everything, sort, Paging::new(100, after), NOW.plus_ms(3_600_000))
+        });
+        let ids = |posts: &[crate::queries::Post]| posts.iter().map(|post| post.signed.id).collect::<Vec<_>>();
+        assert_eq!(ids(&paged), ids(&at_once));
+        assert!(paged.len() > 100);
+    }
+}
