@@ -121,7 +121,9 @@ impl Home {
     pub async fn start(parts: Parts, config: HomeConfig) -> Result<Self, HomeError> {
         let facts = open(&parts).await?;
         let agents = count_accounts(&parts).await?;
-        let tail = Arc::new(Tail::new(*parts.kernel.notified().borrow()));
+        // What is durable may be spoken of, though a kernel that has just started has not said so yet.
+        let upto = (*parts.kernel.notified().borrow()).max(parts.reader.durable());
+        let tail = Arc::new(Tail::new(upto));
         let inner = Arc::new(Inner {
             quotas: Quotas::new(config.quota),
             sessions: lru(SESSION_CACHE_MAX),

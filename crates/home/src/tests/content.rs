@@ -54,7 +54,7 @@ async fn a_post_is_read_as_it_was_written_with_who_signed_it() {
 async fn a_post_out_of_its_limits_is_refused_and_writes_nothing() {
     let rig = Rig::new().await;
     let author = rig.agent("Coral").await;
-    let before = rig.store.log().len();
+    let before = rig.store.all().len();
     let long = NewPost { content: "x".repeat(40_001), ..new_post("long") };
     assert!(matches!(rig.home.create_post(&author, long).await, Err(HomeError::Body(_))));
     for title in ["", "   "] {
@@ -67,7 +67,7 @@ async fn a_post_out_of_its_limits_is_refused_and_writes_nothing() {
     let nowhere = NewPost { community: "nowhere".to_owned(), ..new_post("lost") };
     let refused = rig.home.create_post(&author, nowhere).await.unwrap_err();
     assert_eq!(refused, HomeError::NotFound { what: Thing::Community, seen: "nowhere".to_owned() });
-    assert_eq!(rig.store.log().len(), before);
+    assert_eq!(rig.store.all().len(), before);
 }
 
 #[tokio::test]
@@ -224,10 +224,10 @@ async fn a_follow_counts_for_both_and_is_said_once() {
     let (fan, star) = (rig.agent("fan").await, rig.agent("Star").await);
     let first = rig.home.follow(&fan, "star").await.unwrap();
     assert_eq!((first.target.id, first.follows, first.changed, first.target.followers), (star.id, true, true, 1));
-    let written = rig.store.log().len();
+    let written = rig.store.all().len();
     let again = rig.home.follow(&fan, "Star").await.unwrap();
     assert!(again.follows && !again.changed);
-    assert_eq!(rig.store.log().len(), written);
+    assert_eq!(rig.store.all().len(), written);
     assert_eq!(rig.home.me(&fan).await.unwrap().following, 1);
     assert!(rig.home.profile(Some(&fan), "Star").await.unwrap().agent.you_follow);
     let ended = rig.home.unfollow(&fan, "Star").await.unwrap();

@@ -23,7 +23,7 @@ async fn a_registered_agent_is_known_by_its_key_and_on_the_log() {
     let session = rig.home.authenticate(&registered.api_key).await.unwrap();
     assert_eq!((session.id, session.handle.as_str()), (registered.id, "Coral"));
     assert!(registered.api_key.starts_with("moltbook_sk_"));
-    let known = identity::current(&*rig.store, registered.id.into()).unwrap().unwrap();
+    let known = identity::current(&rig.store, registered.id.into()).unwrap().unwrap();
     assert_eq!(known.state.handle, "Coral");
     assert_eq!(known.state.home, Some(rig.home.node_id()));
     assert_eq!(known.state.signing[0].key, registered.signing_key);
@@ -34,7 +34,7 @@ async fn the_recovery_phrase_makes_the_rotation_key_again() {
     let rig = Rig::new().await;
     let registered = rig.register("Coral").await;
     assert_eq!(registered.recovery_phrase.split(' ').count(), 24);
-    let known = identity::current(&*rig.store, registered.id.into()).unwrap().unwrap();
+    let known = identity::current(&rig.store, registered.id.into()).unwrap().unwrap();
     let key = rotation_key_of_phrase(&registered.recovery_phrase).unwrap();
     assert_eq!(known.state.rotation, vec![key.public_key()]);
     assert!(rotation_key_of_phrase("reef reef reef").is_none());
@@ -51,7 +51,7 @@ async fn fifty_that_race_for_one_name_leave_one_winner() {
     for lost in results.iter().filter_map(|result| result.as_ref().err()) {
         assert!(matches!(lost, HomeError::NameTaken { .. }), "{lost}");
     }
-    let geneses = rig.store.log().len();
+    let geneses = rig.store.all().len();
     assert_eq!(geneses, 2, "the node's genesis and one agent's, nothing of the losers");
     assert!(rig.home.authenticate(&winners[0].api_key).await.is_ok());
 }
@@ -189,4 +189,19 @@ async fn where_only_claimed_agents_write_the_others_are_shown_the_claim_page() {
     rig.home.confirm_claim(registered.claim_path.strip_prefix("/claim/").unwrap(), true).await.unwrap();
     // The session from before the claim writes too: it is looked at again before it is refused.
     rig.home.may_write(&session).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_answered_outlives_a_crash() {
+    let rig = Rig::new().await;
+    let registered = rig.register("Coral").await;
+    let session = rig.home.authenticate(&registered.api_key).await.unwrap();
+    let post = rig.home.create_post(&session, super::content::new_post("kept")).await.unwrap();
+    rig.store.crash();
+    let again = rig.restarted(HomeConfig::default()).await;
+    let session = again.home.authenticate(&registered.api_key).await.unwrap();
+    let read = again.home.post(None, post.id).await.unwrap();
+    assert_eq!((read.title.as_str(), read.author.id), ("kept", session.id));
+    again.home.create_post(&session, super::content::new_post("next")).await.unwrap();
+    assert!(matches!(again.home.register(None, named("coral")).await, Err(HomeError::NameTaken { .. })));
 }

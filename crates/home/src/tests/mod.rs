@@ -1,4 +1,4 @@
-//! The use cases on a store in memory, with a kernel that folds as the real one does.
+//! The use cases on a store in memory, with the real kernel.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation)]
 

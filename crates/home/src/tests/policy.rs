@@ -45,7 +45,7 @@ async fn what_a_rule_hides_is_in_no_list_and_says_why_alone() {
 
     let digests = rig.home.node().await.unwrap().shards;
     let keys = Arc::clone(&rig.keys);
-    let open = Rig::on(Arc::clone(&rig.store), keys, HomeConfig::default(), Arc::new(ShowAll), 9).await.unwrap();
+    let open = Rig::on(rig.store.clone(), keys, HomeConfig::default(), Arc::new(ShowAll), 9).await.unwrap();
     assert_eq!(open.home.node().await.unwrap().shards, digests);
     assert_eq!(open.home.post(None, hidden).await.unwrap().title, "crab");
 }

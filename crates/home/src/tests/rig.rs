@@ -10,88 +10,21 @@ use crate::session::AgentSession;
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, RwLock};
-use tidepool_kernel::{Compose, Custody, LocalError, LocalRequest, Receipt, RowExpect, StoreReader};
+use std::sync::{Arc, Mutex};
+use tidepool_kernel::testing::MemoryStore;
+use tidepool_kernel::{
+    Effect, Input, Invalid, LocalError, LocalRequest, Node, NodeSettings, Outbox, PublishOutcome, Receipt, Store,
+    Ticket, Timer,
+};
 use tidepool_protocol::ids::sha256;
-use tidepool_protocol::signer::Domain;
-use tidepool_protocol::{
-    AuthorId, Draft, Envelope, EnvelopeId, Epoch, NetworkGenesis, PublicKey, Signature, Signer, TimeMs, Verified,
-    verify,
-};
-use tidepool_views::overlay::Pending;
-use tidepool_views::{
-    Cursor, Envelopes, Origin, Overlay, ReadError, RowWrite, Rows, Stored, fold, identity, index, logs,
-};
+use tidepool_protocol::{Envelope, NetworkGenesis, PublicKey, TimeMs, verify};
+use tidepool_views::{Cursor, Rows};
 use tokio::sync::watch;
 
 /// When every test begins.
 pub(crate) const BEGIN: TimeMs = TimeMs(1_795_600_000_000);
-
-#[derive(Default)]
-pub(crate) struct MemoryRows {
-    rows: RwLock<BTreeMap<Bytes, Bytes>>,
-    log: RwLock<Vec<Stored>>,
-}
-
-impl MemoryRows {
-    /// Every row of the home's families, key and value behind one another.
-    pub(crate) fn home_rows(&self) -> Vec<Vec<u8>> {
-        let rows = self.rows.read().unwrap();
-        rows.range(Bytes::from_static(&[0x90])..Bytes::from_static(&[0xc0]))
-            .map(|(key, value)| [key.as_ref(), value.as_ref()].concat())
-            .collect()
-    }
-
-    pub(crate) fn log(&self) -> Vec<Stored> {
-        self.log.read().unwrap().clone()
-    }
-
-    fn between(&self, from: &[u8], to: &[u8]) -> Vec<(Bytes, Bytes)> {
-        let rows = self.rows.read().unwrap();
-        let bounds = Bytes::copy_from_slice(from)..Bytes::copy_from_slice(to);
-        if from < to { rows.range(bounds).map(|(k, v)| (k.clone(), v.clone())).collect() } else { Vec::new() }
-    }
-}
-
-impl Rows for MemoryRows {
-    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, ReadError> {
-        Ok(self.rows.read().unwrap().get(key).cloned())
-    }
-
-    fn scan(&self, from: &[u8], to: &[u8], visit: &mut dyn FnMut(&[u8], &Bytes) -> bool) -> Result<(), ReadError> {
-        self.between(from, to).iter().all(|(key, value)| visit(key, value));
-        Ok(())
-    }
-
-    fn scan_back(&self, from: &[u8], to: &[u8], visit: &mut dyn FnMut(&[u8], &Bytes) -> bool) -> Result<(), ReadError> {
-        self.between(from, to).iter().rev().all(|(key, value)| visit(key, value));
-        Ok(())
-    }
-}
-
-impl Envelopes for MemoryRows {
-    fn stored(&self, cursor: Cursor) -> Result<Option<Stored>, ReadError> {
-        Ok(self.log.read().unwrap().iter().find(|stored| stored.cursor == cursor).cloned())
-    }
-
-    fn stored_after(&self, after: Cursor, limit: usize) -> Result<Vec<Stored>, ReadError> {
-        let log = self.log.read().unwrap();
-        let first = log.partition_point(|stored| stored.cursor <= after);
-        Ok(log[first..].iter().take(limit).cloned().collect())
-    }
-}
-
-impl StoreReader for MemoryRows {
-    fn head(&self) -> Cursor {
-        self.log.read().unwrap().last().map_or(Cursor::START, |stored| stored.cursor)
-    }
-
-    fn durable(&self) -> Cursor {
-        self.head()
-    }
-}
 
 /// A clock that stands until it is moved.
 pub(crate) struct TestClock(AtomicU64);
@@ -134,155 +67,91 @@ impl NetworkPort for NoNetwork {
     }
 }
 
-/// Signs, checks, folds and answers as the kernel does for local requests, one request at a time.
-pub(crate) struct FoldingKernel {
-    store: Arc<MemoryRows>,
-    custody: CustodyKeys,
-    genesis: Arc<NetworkGenesis>,
+/// The real kernel on one mutex: a request is taken, verified, written, flushed and answered before the next.
+pub(crate) struct KernelHandle {
+    state: Mutex<State>,
+    store: MemoryStore,
     clock: Arc<TestClock>,
     notified: watch::Sender<Cursor>,
-    turn: Mutex<()>,
     /// How many requests were done.
     pub(crate) done: AtomicUsize,
 }
 
-struct InCustody<'a> {
-    custody: &'a CustodyKeys,
-    key: PublicKey,
+struct State {
+    node: Node<MemoryStore, CustodyKeys>,
+    timers: BTreeMap<Timer, TimeMs>,
+    replies: BTreeMap<Ticket, Result<Receipt, LocalError>>,
+    tickets: u64,
 }
 
-impl Signer for InCustody<'_> {
-    fn public_key(&self) -> PublicKey {
-        self.key
+impl KernelHandle {
+    fn new(store: MemoryStore, custody: CustodyKeys, settings: NodeSettings, clock: Arc<TestClock>) -> Self {
+        let node = Node::new(store.clone(), custody, settings);
+        let state = State { node, timers: BTreeMap::new(), replies: BTreeMap::new(), tickets: 0 };
+        let notified = watch::Sender::new(Cursor::START);
+        let kernel = Self { state: Mutex::new(state), store, clock, notified, done: AtomicUsize::new(0) };
+        kernel.run(&mut kernel.state.lock().unwrap(), Input::Started, kernel.clock.now());
+        kernel
     }
 
-    fn sign(&self, domain: Domain, message: &[u8]) -> Signature {
-        self.custody.sign(&self.key, domain, message).unwrap()
-    }
-}
-
-impl FoldingKernel {
     fn take(&self, request: LocalRequest) -> Result<Receipt, LocalError> {
-        let _turn = self.turn.lock().unwrap();
-        let mut overlay = Overlay::new(&*self.store, Pending::default());
-        let mut cursor = self.store.head();
-        let mut receipt = Receipt::default();
-        let rows = match request {
-            LocalRequest::Compose { author, items, rows, expect } => {
-                self.check(&expect)?;
-                for item in items {
-                    let envelope = self.sign(&overlay, author, item)?;
-                    self.push(&mut overlay, &mut cursor, envelope, &mut receipt)?;
-                }
-                rows
-            }
-            LocalRequest::Submit { envelopes, rows, expect } => {
-                self.check(&expect)?;
-                for bytes in envelopes {
-                    let envelope = verify(Envelope::decode(bytes).unwrap()).unwrap();
-                    if !envelope.header().kind.is_identity_operation() {
-                        next_place(&overlay, &envelope)?;
-                    }
-                    self.push(&mut overlay, &mut cursor, envelope, &mut receipt)?;
-                }
-                rows
-            }
-            LocalRequest::Write { rows, expect } => {
-                self.check(&expect)?;
-                rows
-            }
-            LocalRequest::Locate { .. } => return Err(LocalError::NotFound),
-        };
-        let (derived, stored) = overlay.into_pending().into_parts();
-        self.write(derived.into_iter().chain(rows));
-        self.store.log.write().unwrap().extend(stored);
+        let mut state = self.state.lock().unwrap();
+        state.tickets += 1;
+        let ticket = Ticket(state.tickets);
+        self.run(&mut state, Input::Local { ticket, request }, self.clock.now());
+        // What waits for peers' answers is answered when its time is over: there are no peers.
+        while !state.replies.contains_key(&ticket) {
+            let (timer, at) = state.timers.iter().min_by_key(|(_, at)| **at).map(|(t, at)| (*t, *at)).unwrap();
+            state.timers.remove(&timer);
+            self.run(&mut state, Input::Timer(timer), at);
+        }
         self.done.fetch_add(1, Ordering::SeqCst);
-        self.notified.send_replace(cursor);
-        Ok(receipt)
+        state.replies.remove(&ticket).unwrap()
     }
 
-    fn check(&self, expect: &[RowExpect]) -> Result<(), LocalError> {
-        match expect.iter().find(|row| self.store.get(&row.key).unwrap() != row.value) {
-            Some(row) => Err(LocalError::Changed { key: row.key.clone() }),
-            None => Ok(()),
+    fn run(&self, state: &mut State, input: Input, now: TimeMs) {
+        let mut inputs = VecDeque::from([input, Input::TurnEnded]);
+        while let Some(input) = inputs.pop_front() {
+            let mut outbox = Outbox::default();
+            state.node.step(input, now, &mut outbox);
+            for effect in outbox.0 {
+                match effect {
+                    Effect::Verify { ticket, envelopes } => {
+                        let check = |bytes| Ok(verify(Envelope::decode(bytes)?)?);
+                        let results = envelopes.into_iter().map(check).collect::<Vec<Result<_, Invalid>>>();
+                        inputs.extend([Input::Verified { ticket, results }, Input::TurnEnded]);
+                    }
+                    Effect::Flush => inputs.push_back(Input::Durable { upto: self.store.flush() }),
+                    Effect::Reply { ticket, result } => {
+                        state.replies.insert(ticket, result);
+                    }
+                    Effect::Notify { upto } => {
+                        self.notified.send_replace(upto);
+                    }
+                    Effect::SetTimer { timer, at } => {
+                        state.timers.insert(timer, at);
+                    }
+                    Effect::Publish { ticket, .. } => {
+                        inputs.push_back(Input::Published { ticket, outcome: PublishOutcome::NoPeers });
+                    }
+                    Effect::Halt { error } => panic!("{error}"),
+                    Effect::Judge { .. }
+                    | Effect::Request { .. }
+                    | Effect::Respond { .. }
+                    | Effect::Join(_)
+                    | Effect::Leave(_)
+                    | Effect::Connect(_)
+                    | Effect::Block(_) => {}
+                }
+            }
         }
-    }
-
-    fn write(&self, writes: impl Iterator<Item = RowWrite>) {
-        let mut rows = self.store.rows.write().unwrap();
-        for RowWrite { key, value } in writes {
-            match value {
-                Some(value) => rows.insert(key, value),
-                None => rows.remove(&key),
-            };
-        }
-    }
-
-    fn sign(&self, overlay: &Overlay<'_>, author: AuthorId, item: Compose) -> Result<Verified<Envelope>, LocalError> {
-        let known = identity::current(overlay, author)?.ok_or(LocalError::NoKey)?;
-        let key = known.state.signing.first().map(|entry| entry.key).ok_or(LocalError::NoKey)?;
-        if self.custody.sign(&key, Domain::Envelope, b"").is_none() {
-            return Err(LocalError::NoKey);
-        }
-        let now = self.clock.now();
-        let epoch = Epoch::first_of(now);
-        let head = logs::head(overlay, author, key, &item.scope)?.map(|(head, _)| head);
-        let seq = head.as_ref().filter(|head| head.epoch == epoch).map_or(0, |head| head.seq + 1);
-        let draft = Draft {
-            network: self.genesis.id(),
-            author,
-            auth: known.state.operation,
-            scope: item.scope,
-            epoch,
-            seq,
-            prev: head.map(|head| head.id),
-            time_ms: now,
-            kind: item.kind,
-            body: item.body.to_vec(),
-        };
-        Ok(draft.sign(&InCustody { custody: &self.custody, key }))
-    }
-
-    fn push(
-        &self,
-        overlay: &mut Overlay<'_>,
-        cursor: &mut Cursor,
-        envelope: Verified<Envelope>,
-        receipt: &mut Receipt,
-    ) -> Result<(), LocalError> {
-        let id = envelope.id();
-        if let Some(known) = index::get(overlay, &id)? {
-            receipt.envelopes.push((id, known.cursor));
-            return Ok(());
-        }
-        *cursor = cursor.next();
-        let stored = Stored { cursor: *cursor, received_ms: self.clock.now(), origin: Origin::Local, envelope };
-        overlay.push(stored.clone());
-        fold(overlay, &stored, &self.genesis)?;
-        receipt.envelopes.push((id, *cursor));
-        Ok(())
     }
 }
 
-/// Refuses an envelope that is not the next of its log.
-fn next_place(overlay: &Overlay<'_>, envelope: &Verified<Envelope>) -> Result<(), LocalError> {
-    let header = envelope.header();
-    if index::get(overlay, &envelope.id())?.is_some() {
-        return Ok(());
-    }
-    let head = logs::head(overlay, header.author, header.key, &header.scope)?.map(|(head, _)| head);
-    let seq = head.as_ref().filter(|head| head.epoch == header.epoch).map_or(0, |head| head.seq + 1);
-    let prev: Option<EnvelopeId> = head.map(|head| head.id);
-    if header.seq == seq && header.prev == prev {
-        return Ok(());
-    }
-    Err(LocalError::Conflict { epoch: header.epoch.0, seq, prev })
-}
+/// Requests are done on threads of their own, so that they really race.
+struct Shared(Arc<KernelHandle>);
 
-/// The kernel as the home holds it: requests are done on a thread of their own, so that requests really race.
-pub(crate) struct KernelHandle(pub(crate) Arc<FoldingKernel>);
-
-impl KernelPort for KernelHandle {
+impl KernelPort for Shared {
     fn request(&self, request: LocalRequest) -> BoxFuture<'static, Result<Receipt, LocalError>> {
         let kernel = Arc::clone(&self.0);
         async move { tokio::task::spawn_blocking(move || kernel.take(request)).await.unwrap() }.boxed()
@@ -293,10 +162,21 @@ impl KernelPort for KernelHandle {
     }
 }
 
+/// Every row of the home's families, key and value behind one another.
+pub(crate) fn home_rows(store: &MemoryStore) -> Vec<Vec<u8>> {
+    let mut rows = Vec::new();
+    let mut visit = |key: &[u8], value: &Bytes| {
+        rows.push([key, value.as_ref()].concat());
+        true
+    };
+    store.scan(&[0x90], &[0xc0], &mut visit).unwrap();
+    rows
+}
+
 pub(crate) struct Rig {
     pub(crate) home: Home,
-    pub(crate) store: Arc<MemoryRows>,
-    pub(crate) kernel: Arc<FoldingKernel>,
+    pub(crate) store: MemoryStore,
+    pub(crate) kernel: Arc<KernelHandle>,
     pub(crate) clock: Arc<TestClock>,
     pub(crate) keys: Arc<NodeKeys>,
     pub(crate) genesis: Arc<NetworkGenesis>,
@@ -309,17 +189,16 @@ impl Rig {
 
     pub(crate) async fn with(config: HomeConfig, policy: Arc<dyn LocalPolicy>) -> Self {
         let keys = Arc::new(NodeKeys::generate(BEGIN, &TestRandom::new(1)));
-        Self::on(Arc::default(), keys, config, policy, 2).await.unwrap()
+        Self::on(MemoryStore::default(), keys, config, policy, 2).await.unwrap()
     }
 
     /// The same store and keys under a home that was started again.
     pub(crate) async fn restarted(&self, config: HomeConfig) -> Self {
-        let (store, keys) = (Arc::clone(&self.store), Arc::clone(&self.keys));
-        Self::on(store, keys, config, Arc::new(ShowAll), 3).await.unwrap()
+        Self::on(self.store.clone(), Arc::clone(&self.keys), config, Arc::new(ShowAll), 3).await.unwrap()
     }
 
     pub(crate) async fn on(
-        store: Arc<MemoryRows>,
+        store: MemoryStore,
         keys: Arc<NodeKeys>,
         config: HomeConfig,
         policy: Arc<dyn LocalPolicy>,
@@ -327,18 +206,12 @@ impl Rig {
     ) -> Result<Self, HomeError> {
         let genesis = Arc::new(NetworkGenesis::development());
         let clock = Arc::new(TestClock(AtomicU64::new(BEGIN.0 + 1000)));
-        let reader: Arc<dyn StoreReader> = Arc::clone(&store) as _;
-        let kernel = Arc::new(FoldingKernel {
-            custody: CustodyKeys::new(Arc::clone(&keys), Arc::clone(&reader)),
-            genesis: Arc::clone(&genesis),
-            clock: Arc::clone(&clock),
-            notified: watch::Sender::new(store.head()),
-            turn: Mutex::default(),
-            done: AtomicUsize::new(0),
-            store: Arc::clone(&store),
-        });
+        let reader = store.reader();
+        let custody = CustodyKeys::new(Arc::clone(&keys), Arc::clone(&reader));
+        let settings = NodeSettings::archive((*genesis).clone(), keys.node_id(), keys.public_key());
+        let kernel = Arc::new(KernelHandle::new(store.clone(), custody, settings, Arc::clone(&clock)));
         let parts = Parts {
-            kernel: Arc::new(KernelHandle(Arc::clone(&kernel))),
+            kernel: Arc::new(Shared(Arc::clone(&kernel))),
             network: Arc::new(NoNetwork),
             reader,
             clock: Arc::clone(&clock) as _,

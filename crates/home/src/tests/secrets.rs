@@ -1,13 +1,13 @@
 //! What is secret stands nowhere in clear.
 
-use super::rig::{Rig, TestRandom};
+use super::rig::{Rig, TestRandom, home_rows};
 use crate::config::HomeConfig;
 use crate::error::HomeError;
 use crate::keys::{CustodyKeys, NodeKeys};
 use crate::ports::ShowAll;
 use crate::register::rotation_key_of_phrase;
 use std::sync::Arc;
-use tidepool_kernel::Custody;
+use tidepool_kernel::{Custody, Store};
 use tidepool_protocol::signer::{Domain, verify_signature};
 use tidepool_protocol::{SecretKey, Signer, TimeMs};
 
@@ -38,9 +38,9 @@ async fn no_row_and_no_envelope_holds_a_key_a_phrase_or_a_seed() {
         rig.keys.rotation().seed().to_vec(),
         rig.keys.sealing().bytes().to_vec(),
     ];
-    let rows = rig.store.home_rows();
+    let rows = home_rows(&rig.store);
     assert!(rows.len() >= 8, "name, account, custody, recovery, key, claim and two of the home itself");
-    let envelopes: Vec<_> = rig.store.log().iter().map(|stored| stored.envelope.bytes().to_vec()).collect();
+    let envelopes: Vec<_> = rig.store.all().iter().map(|stored| stored.envelope.bytes().to_vec()).collect();
     for (number, secret) in secrets.iter().enumerate() {
         for bytes in rows.iter().chain(&envelopes) {
             assert!(!holds(bytes, secret), "secret {number} stands in clear");
@@ -52,7 +52,7 @@ async fn no_row_and_no_envelope_holds_a_key_a_phrase_or_a_seed() {
 async fn debug_forms_show_no_secret() {
     let rig = Rig::new().await;
     let registered = rig.register("Coral").await;
-    let custody = CustodyKeys::new(Arc::clone(&rig.keys), Arc::clone(&rig.store) as _);
+    let custody = CustodyKeys::new(Arc::clone(&rig.keys), rig.store.reader());
     let shown = format!("{registered:?} {:?} {custody:?} {:?}", rig.keys, rig.keys.sealing());
     let hex = |bytes: &[u8]| data_encoding::HEXLOWER.encode(bytes);
     for secret in [
@@ -69,7 +69,7 @@ async fn debug_forms_show_no_secret() {
 async fn custody_signs_for_the_agent_and_for_the_node_and_for_nobody_else() {
     let rig = Rig::new().await;
     let registered = rig.register("Coral").await;
-    let custody = CustodyKeys::new(Arc::clone(&rig.keys), Arc::clone(&rig.store) as _);
+    let custody = CustodyKeys::new(Arc::clone(&rig.keys), rig.store.reader());
     let node = [rig.keys.signing().public_key(), rig.keys.rotation().public_key()];
     // Twice: from the row, then from the cache.
     for key in [registered.signing_key, registered.signing_key, node[0], node[1]] {
@@ -85,8 +85,8 @@ async fn sealed_keys_do_not_open_under_another_nodes_key() {
     let rig = Rig::new().await;
     let registered = rig.register("Coral").await;
     let other = Arc::new(NodeKeys::generate(TimeMs(7), &TestRandom::new(99)));
-    let custody = CustodyKeys::new(Arc::clone(&other), Arc::clone(&rig.store) as _);
+    let custody = CustodyKeys::new(Arc::clone(&other), rig.store.reader());
     assert_eq!(custody.sign(&registered.signing_key, Domain::Envelope, b"message"), None);
-    let started = Rig::on(Arc::clone(&rig.store), other, HomeConfig::default(), Arc::new(ShowAll), 5).await;
+    let started = Rig::on(rig.store.clone(), other, HomeConfig::default(), Arc::new(ShowAll), 5).await;
     assert_eq!(started.err(), Some(HomeError::ForeignKeyFile));
 }

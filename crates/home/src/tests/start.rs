@@ -8,12 +8,12 @@ use tidepool_views::identity;
 #[tokio::test]
 async fn the_nodes_identity_is_published_once() {
     let rig = Rig::new().await;
-    assert_eq!(rig.store.log().len(), 1);
-    let known = identity::current(&*rig.store, rig.home.node_id().into()).unwrap().unwrap();
+    assert_eq!(rig.store.all().len(), 1);
+    let known = identity::current(&rig.store, rig.home.node_id().into()).unwrap().unwrap();
     assert!(known.state.is_node);
     assert_eq!(known.state.signing[0].key, rig.keys.public_key());
     let again = rig.restarted(HomeConfig::default()).await;
-    assert_eq!(again.store.log().len(), 1);
+    assert_eq!(again.store.all().len(), 1);
     assert_eq!(again.kernel.done.load(std::sync::atomic::Ordering::SeqCst), 0, "a restart writes nothing");
 }
 
@@ -23,7 +23,7 @@ async fn a_key_file_that_was_kept_says_again_what_it_said() {
     let (first, second) = (node_genesis(&rig.keys, &rig.genesis), node_genesis(&rig.keys, &rig.genesis));
     assert_eq!(first.bytes(), second.bytes());
     assert_eq!(first.header().time_ms, BEGIN);
-    assert_eq!(rig.store.log()[0].envelope.bytes(), first.bytes());
+    assert_eq!(rig.store.all()[0].envelope.bytes(), first.bytes());
 }
 
 #[tokio::test]

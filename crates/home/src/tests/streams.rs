@@ -1,6 +1,6 @@
 //! The log as a stream: nothing missing, nothing twice.
 
-use super::rig::{MemoryRows, Rig};
+use super::rig::Rig;
 use crate::error::HomeError;
 use crate::home::Home;
 use crate::limits::{STREAM_REPLAY_MAX, TAIL_EVENTS_MAX};
@@ -10,6 +10,7 @@ use crate::stream::{Event, EventFilter, EventKind, EventStream, StreamCursor, St
 use crate::usecases::said;
 use futures::StreamExt;
 use std::sync::Arc;
+use tidepool_kernel::testing::MemoryStore;
 use tidepool_protocol::body::{Post, PostType, Subscribe, Vote};
 use tidepool_protocol::{EnvelopeId, Salt, Scope};
 use tidepool_views::Cursor;
@@ -43,8 +44,8 @@ fn start(home: &Home) -> StreamCursor {
     StreamCursor { log: home.now_cursor().log, at: Cursor::START }
 }
 
-fn logged(store: &MemoryRows) -> Vec<u64> {
-    store.log().iter().map(|stored| stored.cursor.0).collect()
+fn logged(store: &MemoryStore) -> Vec<u64> {
+    store.all().iter().map(|stored| stored.cursor.0).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

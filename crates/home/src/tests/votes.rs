@@ -59,7 +59,7 @@ async fn votes_up_and_down_at_one_time_are_taken_one_after_another() {
     }
     // Whatever the order was: each voter has one vote or none, and the sum is what the log's last votes say.
     let mut last = std::collections::BTreeMap::new();
-    for stored in rig.store.log() {
+    for stored in rig.store.all() {
         if stored.envelope.header().kind == Kind::VOTE {
             let body = stored.envelope.body().unwrap();
             let Ok(Some(tidepool_protocol::Body::Vote(vote))) = tidepool_protocol::Body::decode(Kind::VOTE, body)
