@@ -5,7 +5,7 @@
 
 use crate::identity;
 use crate::index::{self, Entry};
-use crate::logs::insert::{Placed, insert};
+use crate::logs::insert::{Placed, insert, trim};
 use crate::overlay::Overlay;
 use crate::port::{Cursor, Envelopes, ReadError, Stored};
 use crate::void::{self, Author, VoidReason, evict, is_unfit, settle, settle_one};
@@ -43,6 +43,26 @@ pub struct Folded {
 /// # Errors
 /// When the store fails.
 pub fn fold(overlay: &mut Overlay<'_>, stored: &Stored, genesis: &NetworkGenesis) -> Result<Folded, ReadError> {
+    fold_into(overlay, stored, genesis, Work::default())
+}
+
+/// Folds an envelope of the log that was folded before, into rows that do not know it: after a crash, or to reindex.
+///
+/// Nothing leaves the log here: what it still holds was held when the node stopped, perhaps for a `keep` that lies
+/// further on. (What was evicted is gone from it.)
+///
+/// # Errors
+/// When the store fails.
+pub fn fold_again(overlay: &mut Overlay<'_>, stored: &Stored, genesis: &NetworkGenesis) -> Result<Folded, ReadError> {
+    fold_into(overlay, stored, genesis, Work { again: true, ..Work::default() })
+}
+
+fn fold_into(
+    overlay: &mut Overlay<'_>,
+    stored: &Stored,
+    genesis: &NetworkGenesis,
+    mut work: Work,
+) -> Result<Folded, ReadError> {
     let id = stored.envelope.id();
     if index::by_short(overlay, &id.short())?.is_some() {
         return Ok(Folded::default());
@@ -51,7 +71,6 @@ pub fn fold(overlay: &mut Overlay<'_>, stored: &Stored, genesis: &NetworkGenesis
     let body = stored.envelope.body().is_some();
     let entry = Entry { id, cursor: stored.cursor, kind, body, applied: false, core: None, content: None };
     index::put(overlay, &entry);
-    let mut work = Work::default();
     if kind.is_identity_operation() {
         let core = identity::fold::arrived(overlay, stored, genesis, &mut work)?;
         if core.is_some() {
@@ -63,8 +82,8 @@ pub fn fold(overlay: &mut Overlay<'_>, stored: &Stored, genesis: &NetworkGenesis
     finish(overlay, work, genesis)
 }
 
-/// Folds the envelopes of the log behind `after` again, at most `limit`: after a crash, or to reindex. Says up to where, and
-/// what left the log on the way; `after` itself when nothing is left to fold.
+/// [`fold_again`] for the envelopes of the log behind `after`, at most `limit`. Says up to where it came, which is `after`
+/// itself when nothing is left, and whether jobs wait.
 ///
 /// # Errors
 /// When the store fails.
@@ -73,16 +92,13 @@ pub fn refold(
     after: Cursor,
     limit: usize,
     genesis: &NetworkGenesis,
-) -> Result<(Cursor, Folded), ReadError> {
-    let mut upto = after;
-    let mut folded = Folded::default();
+) -> Result<(Cursor, bool), ReadError> {
+    let (mut upto, mut jobs) = (after, false);
     for stored in overlay.stored_after(after, limit)? {
-        let one = fold(overlay, &stored, genesis)?;
+        jobs = fold_again(overlay, &stored, genesis)?.jobs;
         upto = stored.cursor;
-        folded.evicted.extend(one.evicted);
-        folded.jobs = one.jobs;
     }
-    Ok((upto, folded))
+    Ok((upto, jobs))
 }
 
 fn logged(
@@ -134,6 +150,10 @@ fn finish(overlay: &mut Overlay<'_>, mut work: Work, genesis: &NetworkGenesis) -
             keep::weigh(overlay, cursor, &mut work)?;
         } else if let Some(at) = work.broken.pop_first() {
             checkpoint::gather(overlay, at, &mut work)?;
+        } else if let Some((at, seq)) = work.crowded.pop_first() {
+            if !work.again {
+                trim(overlay, at, seq, &mut work)?;
+            }
         } else {
             break;
         }

@@ -8,6 +8,8 @@ use std::collections::BTreeSet;
 /// The rest of one fold.
 #[derive(Debug, Default)]
 pub(crate) struct Work {
+    /// Whether the log is folded again: what it still holds is held for a reason that may only come later in it.
+    pub(crate) again: bool,
     /// Stretches of logs in which a verdict may have changed.
     pub(crate) dirty: Vec<Range>,
     /// Envelopes that are no longer held.
@@ -18,6 +20,8 @@ pub(crate) struct Work {
     pub(crate) rebuild: BTreeSet<Vec<u8>>,
     /// Logs that may have been broken just now: countersigned heads must be looked for.
     pub(crate) broken: BTreeSet<LogAt>,
+    /// Positions that may hold more than they should, once all `keep`s are weighed.
+    pub(crate) crowded: BTreeSet<(LogAt, u64)>,
     /// Authors whose checkpoints must be weighed anew.
     pub(crate) recheck: BTreeSet<[u8; 16]>,
 }

@@ -38,7 +38,9 @@ pub(crate) fn arrived(
     let (old, new) = (before.current(overlay)?, after.current(overlay)?);
     set_home(overlay, Some(&old), &new);
     checkpoint::operation_arrived(overlay, &stored.envelope.id(), work)?;
-    if !only_grew(&before, &after) {
+    let keepers = after.keepers(overlay)?;
+    let lost_keeper = before.keepers(overlay)?.iter().any(|key| !keepers.contains(key));
+    if lost_keeper || !only_grew(&before, &after) {
         reweigh(overlay, &before, &after, &operations, work)?;
     }
     branch::reason(overlay, &after, &stored.envelope.id())
@@ -154,7 +156,7 @@ fn reweigh(
     }
     let author = codec::short(&after.genesis.author.0);
     let same_branch = after.path.starts_with(&before.path) && after.tied == before.tied;
-    if same_branch && after.closed == before.closed {
+    if same_branch && after.closed == before.closed && after.keepers(overlay)? == before.keepers(overlay)? {
         return Ok(());
     }
     if !same_branch {

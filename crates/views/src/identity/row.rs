@@ -53,14 +53,16 @@ impl Summary {
         self.state_at(rows, &self.last())?.ok_or_else(|| codec::damaged(rows::IDENTITY, "an operation is missing"))
     }
 
-    /// The rotation keys that count now. A chain that ends at an unknown operation keeps those before it.
-    pub(crate) fn rotation_keys(&self, rows: &dyn Rows) -> Result<Vec<PublicKey>, ReadError> {
-        let state = self.current(rows)?;
-        if state.ended_by.is_none() {
-            return Ok(state.rotation);
+    /// The rotation keys whose `keep`s count: those that are listed now and were never closed. A chain that ends at an
+    /// operation that this version does not know keeps those before it.
+    pub(crate) fn keepers(&self, rows: &dyn Rows) -> Result<Vec<PublicKey>, ReadError> {
+        let mut state = self.current(rows)?;
+        if state.ended_by.is_some() {
+            let before = self.path.iter().rev().nth(1).copied().unwrap_or(self.genesis.operation);
+            state = self.state_at(rows, &before)?.unwrap_or(state);
         }
-        let before = self.path.iter().rev().nth(1).copied().unwrap_or(self.genesis.operation);
-        Ok(self.state_at(rows, &before)?.map(|state| state.rotation).unwrap_or_default())
+        state.rotation.retain(|key| !self.closed.contains(key));
+        Ok(state.rotation)
     }
 
     pub(crate) fn get(rows: &dyn Rows, author: &AuthorId) -> Result<Option<Self>, ReadError> {

@@ -130,12 +130,14 @@ fn evaluate_position(port: &dyn ReadPort, log: &mut Log, seq: u64) -> Result<boo
         known.push(below(port, log, at)?);
     }
     let contradicted = |at: &At, below: &Below| contradicts(at, &below.entries);
-    let broken = entries.len() > 1 || entries.iter().zip(&known).any(|(at, below)| contradicted(at, below));
-    if broken {
+    // What an earlier log says of position 0 may be taken back when the envelope there is evicted; what this log says of
+    // itself is not: a position that held two once holds two for good.
+    if entries.len() > 1 || (seq > 0 && entries.iter().zip(&known).any(|(at, below)| contradicted(at, below))) {
         log.row.broken = Some(log.row.broken.map_or(seq, |broken| broken.min(seq)));
     }
     if seq == 0 {
-        log.row.inherits = entries.len() == 1 && known.iter().all(|below| below.void) && !kept;
+        let against = entries.iter().zip(&known).any(|(at, below)| below.void || contradicted(at, below));
+        log.row.inherits = entries.len() == 1 && against && !kept;
     }
     for (at, below) in entries.iter().zip(&known) {
         let vouched = countersigned == 1 && at.bits.has(Bits::COUNTERSIGNED) && !below.void;

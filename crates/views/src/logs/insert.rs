@@ -100,15 +100,12 @@ pub(crate) fn insert(overlay: &mut Overlay<'_>, stored: &Stored, work: &mut Work
 
     let held_as = At { bits: if kept { bits.with(Bits::KEPT) } else { bits }, ..arrival };
     let all = with_arrival(&siblings, held_as);
-    if beyond(&all).any(|at| at.id == id) {
+    if !work.again && beyond(&all).any(|at| at.id == id) {
         return Ok(Placed::Refused);
     }
-    for gone in beyond(&all) {
-        log.remove(overlay, gone.seq, &gone.id)?;
-        work.evicted.push(gone.cursor);
-        if gone.bits.has(Bits::COUNTERSIGNED) {
-            work.recheck.insert(codec::short(&header.author.0));
-        }
+    // Who leaves is decided last: the arrival may be a `keep` that holds another.
+    if all.len() > HELD_PER_POSITION {
+        work.crowded.insert((log.at, header.seq));
     }
     // A `keep` that is no longer among the lowest has effect only if another one keeps it.
     if all.iter().skip(HELD_PER_POSITION).any(|at| at.bits.has(Bits::IS_KEEP)) {
@@ -144,6 +141,27 @@ pub(crate) fn insert(overlay: &mut Overlay<'_>, stored: &Stored, work: &mut Work
         work.broken.insert(at);
     }
     Ok(Placed::Judged)
+}
+
+/// Takes out who is no longer held at a position, when all `keep`s are weighed.
+pub(crate) fn trim(overlay: &mut Overlay<'_>, at: LogAt, seq: u64, work: &mut Work) -> Result<(), ReadError> {
+    let Some(mut log) = Log::load(overlay, at)? else { return Ok(()) };
+    let entries = log.entries(overlay, seq)?;
+    let mut trimmed = false;
+    for gone in beyond(&entries) {
+        log.remove(overlay, seq, &gone.id)?;
+        work.evicted.push(gone.cursor);
+        trimmed = true;
+        if gone.bits.has(Bits::COUNTERSIGNED) {
+            work.recheck.insert(codec::short_of(at.author()));
+        }
+    }
+    if trimmed {
+        log.commit(overlay);
+        evaluate(overlay, at, seq, seq, &mut work.dirty)?;
+        evaluate_later(overlay, at, &mut work.dirty)?;
+    }
+    Ok(())
 }
 
 /// Whether nothing that is known below `arrival` speaks against it.

@@ -95,9 +95,9 @@ pub(crate) struct Named {
 pub(crate) struct LogRow {
     pub(crate) key: PublicKey,
     pub(crate) scope: Scope,
-    /// The lowest position that is forked or contradicts what is known of its predecessor.
+    /// The lowest position that is forked or contradicts what is known of the one before it in this log.
     pub(crate) broken: Option<u64>,
-    /// Whether the log goes on from an envelope that its own log voids.
+    /// Whether the log goes on from an envelope that its own log voids, or that contradicts its first one.
     pub(crate) inherits: bool,
     /// Sorted.
     pub(crate) named: Vec<Named>,

@@ -1,6 +1,6 @@
 //! Rows and a log in memory, and what the kernel does with an envelope that it admits.
 
-use crate::fold::{Folded, fold};
+use crate::fold::{Folded, fold, refold};
 use crate::logs::{self, Hold};
 use crate::overlay::{Overlay, Pending};
 use crate::port::{Cursor, Envelopes, Origin, ReadError, Rows, Stored};
@@ -104,11 +104,16 @@ impl Memory {
     /// When a row is damaged.
     pub fn reindexed(&self, genesis: &NetworkGenesis) -> Result<Self, ReadError> {
         let mut fresh = Self { rows: BTreeMap::new(), log: self.log.clone(), last: self.last };
-        for stored in self.log.values() {
+        let mut after = Cursor::START;
+        loop {
             let mut overlay = Overlay::new(&fresh, Pending::default());
-            fold(&mut overlay, stored, genesis)?;
+            let (upto, _) = refold(&mut overlay, after, 100, genesis)?;
             let pending = overlay.into_pending();
             fresh.commit(pending);
+            if upto == after {
+                break;
+            }
+            after = upto;
         }
         fresh.finish_jobs(genesis)?;
         Ok(fresh)

@@ -66,7 +66,7 @@ fn has_effect(port: &dyn ReadPort, stored: &Stored) -> Result<bool, ReadError> {
     let Some(mut log) = Log::load(port, LogAt::of(header))? else { return Ok(false) };
     let entries = log.entries(port, header.seq)?;
     let Some(rank) = entries.iter().position(|at| at.id == id) else { return Ok(false) };
-    let is_open = summary.rotation_keys(port)?.contains(&header.key);
+    let is_open = summary.keepers(port)?.contains(&header.key);
     Ok(entries[rank].bits.has(Bits::KEPT) || (is_open && rank < HELD_PER_POSITION))
 }
 
@@ -113,8 +113,8 @@ pub(crate) fn rebuild(overlay: &mut Overlay<'_>, scope: &[u8], work: &mut Work) 
         if !log.row.named.is_empty() {
             touched.insert(log.at);
         }
-        if touched.contains(&log.at) && trim(overlay, &mut log, work)? {
-            log.commit(overlay);
+        if touched.contains(&log.at) {
+            crowd(overlay, &mut log, work)?;
         }
     }
     for at in &touched {
@@ -124,26 +124,19 @@ pub(crate) fn rebuild(overlay: &mut Overlay<'_>, scope: &[u8], work: &mut Work) 
     Ok(())
 }
 
-/// Takes out whom only a mark that is gone held at its position.
-fn trim(port: &dyn ReadPort, log: &mut Log, work: &mut Work) -> Result<bool, ReadError> {
-    let mut trimmed = false;
+/// Notes the positions at which only a mark that is gone may have held somebody.
+fn crowd(port: &dyn ReadPort, log: &mut Log, work: &mut Work) -> Result<(), ReadError> {
     let mut next = log.next(port, 0)?;
     while let Some(seq) = next {
-        let entries = log.entries(port, seq)?;
-        for gone in entries.iter().skip(HELD_PER_POSITION).filter(|at| !at.bits.has(Bits::KEPT)) {
-            log.remove(port, seq, &gone.id)?;
-            work.evicted.push(gone.cursor);
-            trimmed = true;
-            if gone.bits.has(Bits::COUNTERSIGNED) {
-                work.recheck.insert(codec::short_of(log.at.author()));
-            }
+        if log.entries(port, seq)?.len() > HELD_PER_POSITION {
+            work.crowded.insert((log.at, seq));
         }
         next = match seq.checked_add(1) {
             Some(above) => log.next(port, above)?,
             None => None,
         };
     }
-    Ok(trimmed)
+    Ok(())
 }
 
 /// The scopes in which `author` has any `keep`, as prefixes of keys.
