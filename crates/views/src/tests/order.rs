@@ -318,7 +318,9 @@ struct Answers {
     chain: Vec<EnvelopeId>,
     handles: Vec<AgentId>,
     heads: Vec<tidepool_protocol::body::Head>,
-    logs: Vec<(Vec<EnvelopeId>, Vec<(u64, u64)>)>,
+    /// What each log holds, and what it lacks.
+    held: Vec<Vec<EnvelopeId>>,
+    gaps: Vec<Vec<(u64, u64)>>,
     shown: Shown,
 }
 
@@ -342,16 +344,16 @@ fn answers(memory: &Memory, envelopes: &[Verified<Envelope>]) -> Answers {
     let mut ids: Vec<_> = all.iter().map(|envelope| envelope.header().log()).collect();
     ids.sort();
     ids.dedup();
-    let logs = ids.iter().map(|log| {
-        (logs::range(memory, log, 0, u64::MAX, usize::MAX).unwrap(), logs::gaps(memory, log, usize::MAX).unwrap())
-    });
+    let held = ids.iter().map(|log| logs::range(memory, log, 0, u64::MAX, usize::MAX).unwrap());
+    let gaps = ids.iter().map(|log| logs::gaps(memory, log, usize::MAX).unwrap());
     Answers {
         verdicts,
         identity: identity::current(memory, author).unwrap(),
         chain: identity::chain(memory, author).unwrap(),
         handles: identity::by_handle(memory, "ada").unwrap(),
         heads: logs::heads(memory, author, None, usize::MAX).unwrap(),
-        logs: logs.collect(),
+        held: held.collect(),
+        gaps: gaps.collect(),
         shown: shown(memory),
     }
 }

@@ -133,7 +133,7 @@ fn a_fork_goes_on_into_the_next_log_through_its_first_link() {
     let apart = apart.post("a log without a link");
     stage.take(&[next[0].clone(), next[1].clone(), first.clone(), left.clone(), apart.clone()]);
     assert_eq!(stage.verdicts(&[&left, &next[0], &next[1], &apart]), [STANDS; 4]);
-    stage.take(&[right.clone()]);
+    stage.take(std::slice::from_ref(&right));
     assert_eq!(
         stage.verdicts(&[&first, &left, &right, &next[0], &next[1], &apart]),
         [STANDS, FORK, FORK, AFTER, AFTER, STANDS]
@@ -150,9 +150,9 @@ fn keep_names_the_branch_that_stands_and_what_follows_it_stands_too() {
     let (left_next, right_next) = (writer.post("left on"), other.post("right on"));
     stage.take(&[first.clone(), left.clone(), right.clone(), left_next.clone(), right_next.clone()]);
     let keep = stage.keeper().keep(&[&left]);
-    stage.take(&[keep.clone()]);
+    stage.take(std::slice::from_ref(&keep));
     let later = writer.post("later");
-    stage.take(&[later.clone()]);
+    stage.take(std::slice::from_ref(&later));
     assert_eq!(stage.verdict(&keep), STANDS);
     assert_eq!(stage.verdicts(&[&first, &left, &right]), [STANDS, STANDS, FORK]);
     // Position 2 is forked as well, and the keep does not name it.
@@ -195,7 +195,7 @@ fn a_closed_key_keeps_the_ancestors_of_kept_heads_only_whenever_they_come() {
         stage.verdicts(&[&posts[0], &posts[1], &posts[3], &posts[4], &posts[5]]),
         [CLOSED, CLOSED, STANDS, STANDS, CLOSED]
     );
-    stage.take(&[posts[2].clone()]);
+    stage.take(std::slice::from_ref(&posts[2]));
     assert_eq!(stage.verdicts(&posts.iter().collect::<Vec<_>>()), [STANDS, STANDS, STANDS, STANDS, STANDS, CLOSED]);
 }
 
@@ -217,7 +217,7 @@ fn a_later_rotation_key_vouches_for_the_keep_of_an_earlier_one() {
     let mut keeper = Writer::new(stage.agent.author(), state.operation, &new, general());
     keeper.time_ms = T0.plus_ms(80_000);
     let vouches = keeper.keep(&[&keep]);
-    stage.take(&[vouches.clone()]);
+    stage.take(std::slice::from_ref(&vouches));
     assert_eq!(stage.verdicts(&[&post, &keep, &vouches]), [STANDS, STANDS, STANDS]);
 }
 
@@ -230,7 +230,7 @@ fn a_position_holds_the_two_lowest_ids() {
     stage.take(&[posts[4].clone(), posts[2].clone()]);
     let holds = |stage: &Stage, at: usize| logs::holds(&stage.memory, posts[at].header(), &posts[at].id()).unwrap();
     assert_eq!(holds(&stage, 0), Hold::Evicts(posts[4].id()));
-    stage.take(&[posts[0].clone()]);
+    stage.take(std::slice::from_ref(&posts[0]));
     assert_eq!(holds(&stage, 3), Hold::Refused);
     let folded = stage.memory.admit(&posts[1], &network()).unwrap().unwrap();
     assert_eq!(folded.evicted.iter().map(|evicted| evicted.id).collect::<Vec<_>>(), [posts[2].id()]);
@@ -256,7 +256,7 @@ fn an_ancestor_of_a_kept_head_is_held_beyond_the_two_lowest() {
     stage.take(&[branches[0].0.clone(), branches[1].0.clone(), highest.clone()]);
     assert!(!stage.is_held(&highest.id()));
     stage.take(&[keep, above.clone()]);
-    stage.take(&[highest.clone()]);
+    stage.take(std::slice::from_ref(&highest));
     assert!(stage.is_held(&highest.id()));
     assert_eq!(stage.verdicts(&[&branches[0].0, &branches[1].0, &highest, &above]), [FORK, FORK, STANDS, STANDS]);
 }
@@ -271,7 +271,7 @@ fn an_envelope_that_contradicts_its_known_predecessor_is_void() {
     let (strange, on) = (strange.post("strange"), { strange.post("on") });
     stage.take(&[strange.clone(), on.clone()]);
     assert_eq!(stage.verdicts(&[&strange, &on]), [STANDS, STANDS]);
-    stage.take(&[first.clone()]);
+    stage.take(std::slice::from_ref(&first));
     assert_eq!(stage.verdicts(&[&first, &strange, &on]), [STANDS, Some(VoidReason::Predecessor), AFTER]);
 
     let mut stage = Stage::new(1);
@@ -292,7 +292,7 @@ fn a_body_that_does_not_fit_its_kind_is_void_and_its_log_goes_on() {
     let unknown = writer.write(Kind(0x0377), b"\x80".to_vec());
     stage.take(&[odd.clone(), next.clone()]);
     assert_eq!(stage.verdicts(&[&odd, &next]), [Some(VoidReason::Body), STANDS]);
-    stage.take(&[unknown.clone()]);
+    stage.take(std::slice::from_ref(&unknown));
     let entry = index::get(&stage.memory, &unknown.id()).unwrap().unwrap();
     assert_eq!((entry.void(), entry.applied), (None, false));
 }
@@ -334,14 +334,14 @@ fn equal_operations_freeze_an_identity_until_a_better_one_comes() {
     let at = T0.plus_ms(60_000);
     let (first, first_state) = agent.operation(&agent.state, &agent.rotate(&[&a], &all), &keys[1], &[], at);
     let (second, _) = agent.operation(&agent.state, &agent.rotate(&[&b], &all), &keys[1], &[], at);
-    stage.take(&[first.clone()]);
+    stage.take(std::slice::from_ref(&first));
     let mut writer = Writer::new(agent.author(), first_state.operation, &a, general());
     writer.time_ms = at;
     let post = writer.post("by the first");
-    stage.take(&[post.clone()]);
+    stage.take(std::slice::from_ref(&post));
     assert_eq!(identity::current(&stage.memory, agent.author()).unwrap().unwrap().state, first_state);
     assert_eq!(stage.verdicts(&[&first, &post]), [STANDS, STANDS]);
-    stage.take(&[second.clone()]);
+    stage.take(std::slice::from_ref(&second));
     let frozen = identity::current(&stage.memory, agent.author()).unwrap().unwrap();
     assert!(frozen.frozen);
     assert_eq!(frozen.state, agent.state);
@@ -349,7 +349,7 @@ fn equal_operations_freeze_an_identity_until_a_better_one_comes() {
     assert_eq!(stage.verdicts(&[&first, &second, &post]), [reason; 3]);
     // Two of three rotation keys are a majority, whatever their priority.
     let (better, better_state) = agent.operation(&agent.state, &agent.rotate(&[&b], &all), &keys[2], &[&keys[1]], at);
-    stage.take(&[better.clone()]);
+    stage.take(std::slice::from_ref(&better));
     let current = identity::current(&stage.memory, agent.author()).unwrap().unwrap();
     assert_eq!((current.state, current.frozen), (better_state, false));
     assert_eq!(current.closed, [agent.key.public_key()]);
@@ -426,7 +426,7 @@ fn a_change_of_many_verdicts_is_seen_at_once_and_told_to_content_by_jobs() {
 fn damaged_rows_are_errors_that_name_them() {
     let mut stage = Stage::new(1);
     let post = stage.writer().post("one");
-    stage.take(&[post.clone()]);
+    stage.take(std::slice::from_ref(&post));
     let damaged: Vec<_> = stage.memory.rows().map(|(key, value)| (key.clone(), value.clone())).collect();
     let mut refused = 0;
     for (key, value) in damaged.iter().filter(|(_, value)| !value.is_empty()) {
