@@ -146,7 +146,9 @@ impl<S: Store, C: Custody> Node<S, C> {
             if push {
                 rows.push(stored.clone());
             }
-            let folded = tidepool_views::fold(rows, stored, genesis)?;
+            // What the log still holds when it is folded again is held for a reason that may lie further on.
+            let fold = if push { tidepool_views::fold } else { tidepool_views::fold_again };
+            let folded = fold(rows, stored, genesis)?;
             if digest::insert(rows, tree, &point)?
                 && let Some(of) = sums.get_mut(usize::from(tree.slot.number()))
             {
