@@ -1,1 +1,10 @@
 //! Whole requests against a real home.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod agents;
+mod claims;
+mod content;
+mod errors;
+mod paths;
+mod rig;
+mod streams;
