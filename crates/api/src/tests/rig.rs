@@ -16,12 +16,12 @@ use tidepool_home::{
     Clock, CustodyKeys, Home, HomeConfig, KernelPort, NetworkPort, NetworkStatus, NodeKeys, Parts, ShowAll,
     SystemClock, SystemRandom,
 };
+use tidepool_kernel::testing::MemoryStore;
 use tidepool_kernel::{
     Effect, Input, LocalError, LocalRequest, Node, NodeSettings, Outbox, PublishOutcome, Receipt, RequestFailure,
     Store, Ticket, Timer,
 };
 use tidepool_protocol::{Envelope, NetworkGenesis, TimeMs, verify};
-use tidepool_store::MemoryStore;
 use tidepool_views::Cursor;
 use tokio::sync::{oneshot, watch};
 use tower::ServiceExt;
@@ -239,7 +239,7 @@ impl Rig {
     pub(crate) async fn with(config: HomeConfig, settings: ApiSettings) -> Self {
         let genesis = Arc::new(NetworkGenesis::development());
         let keys = Arc::new(NodeKeys::generate(SystemClock.now(), &SystemRandom));
-        let store = MemoryStore::new();
+        let store = MemoryStore::default();
         let reader = store.reader();
         let (inputs, waiting_inputs) = unbounded();
         let (notified, notifications) = watch::channel(Cursor::START);
