@@ -121,6 +121,12 @@ pub(crate) enum ApiError {
         /// The bound.
         allowed_ms: u64,
     },
+    /// The node takes no requests now.
+    #[error("not ready: {why}")]
+    NotReady {
+        /// Why.
+        why: &'static str,
+    },
     /// A bug of ours; its details are in the log only.
     #[error("internal error")]
     Internal,
@@ -142,6 +148,7 @@ impl ApiError {
         let problem = Problem::new(status, code, self.to_string(), hint);
         match self {
             Self::JsonShape { field, .. } => problem.with("field", field.as_str()),
+            Self::NotReady { .. } => problem.retry_after(5, now),
             Self::Query { field, .. } | Self::Missing { field } => problem.with("field", *field),
             Self::NoKey
             | Self::KeyForm { .. }
@@ -236,6 +243,7 @@ impl ApiError {
                 "TIMEOUT",
                 "the node is busy; a write may have been done: read before you send it again",
             ),
+            Self::NotReady { .. } => (StatusCode::SERVICE_UNAVAILABLE, "NOT_READY", "try again, or another node"),
             Self::Internal | Self::Home(_) => (
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "INTERNAL",

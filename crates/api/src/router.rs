@@ -18,29 +18,35 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 /// Everything, with its layers.
 pub(crate) fn build(app: &Arc<App>) -> Router {
-    // Operators' endpoints ask for no key and count against no quota.
-    let operations = Router::new()
-        .route("/healthz", get(operations::healthz))
-        .route("/health", get(operations::healthz))
-        .route("/readyz", get(operations::readyz))
-        .route("/metrics", get(operations::metrics))
-        .with_state(app.clone());
-    let served = Router::new()
-        .nest("/api/v1", api())
-        .merge(api())
-        .merge(site())
+    layered(app, Router::new().nest("/api/v1", api()).merge(api()).merge(site()))
+}
+
+/// `routes` and the operators' endpoints, with every layer.
+pub(crate) fn layered(app: &Arc<App>, routes: Router<Arc<App>>) -> Router {
+    let served = routes
         .fallback(|| async { ApiError::UnknownPath })
+        // Inside the quota, so that a panic's answer says what is left, too.
+        .layer(CatchPanicLayer::custom(layers::panicked))
         .layer(from_fn_with_state(app.clone(), layers::timeout))
         .layer(from_fn_with_state(app.clone(), layers::caller))
         .with_state(app.clone());
     let inner = served
-        .merge(operations)
+        .merge(operations().with_state(app.clone()))
         .layer(axum::Extension(BodyLimit(app.settings.json_bytes_max)))
         .layer(CatchPanicLayer::custom(layers::panicked))
-        .layer(from_fn(layers::problems))
         .layer(from_fn(layers::observe));
-    // A layer of a router runs once a route is found, so the path is trimmed around all of it.
-    Router::new().fallback_service(inner.map_request(without_trailing_slash))
+    // A layer of a router runs once a route is found, so the path is trimmed around all of it; and `Allow` is written
+    // behind a router's layers, so error bodies are written around it.
+    Router::new().fallback_service(inner.map_request(without_trailing_slash)).layer(from_fn(layers::problems))
+}
+
+/// Operators' endpoints ask for no key and count against no quota.
+fn operations() -> Router<Arc<App>> {
+    Router::new()
+        .route("/healthz", get(operations::healthz))
+        .route("/health", get(operations::healthz))
+        .route("/readyz", get(operations::readyz))
+        .route("/metrics", get(operations::metrics))
 }
 
 fn api() -> Router<Arc<App>> {

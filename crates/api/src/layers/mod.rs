@@ -5,5 +5,5 @@ mod observe;
 mod problems;
 
 pub(crate) use caller::{Address, Caller, caller};
-pub(crate) use observe::{RequestId, observe};
+pub(crate) use observe::observe;
 pub(crate) use problems::{panicked, problems, timeout};

@@ -12,26 +12,22 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 use tracing::Instrument;
 
-/// What a request is called in logs and error bodies: it says nothing but its order.
-#[derive(Clone, Debug)]
-pub(crate) struct RequestId(pub(crate) String);
+/// The header that says what a request is called in logs and error bodies. The name says nothing but its order.
+pub(crate) const REQUEST_ID: &str = "x-request-id";
 
 static STARTED_MS: LazyLock<u64> = LazyLock::new(|| crate::iso::now().0);
 static COUNT: AtomicU64 = AtomicU64::new(0);
 
-impl RequestId {
-    fn next() -> Self {
-        Self(format!("{:x}-{:x}", *STARTED_MS, COUNT.fetch_add(1, Ordering::Relaxed)))
-    }
+fn next_id() -> String {
+    format!("{:x}-{:x}", *STARTED_MS, COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// Names the request, runs it in a span, and counts it.
-pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
-    let id = RequestId::next();
+pub(crate) async fn observe(request: Request, next: Next) -> Response {
+    let id = next_id();
     let method = method_label(request.method());
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
-    let span = tracing::info_span!("http", request_id = %id.0, method, route);
-    request.extensions_mut().insert(id.clone());
+    let span = tracing::info_span!("http", request_id = %id, method, route);
     let began = Instant::now();
     let mut response = next.run(request).instrument(span.clone()).await;
     let elapsed = began.elapsed();
@@ -49,8 +45,8 @@ pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
     .increment(1);
     metrics::histogram!("tidepool_http_request_seconds", "method" => method, "route" => route)
         .record(elapsed.as_secs_f64());
-    if let Ok(value) = HeaderValue::from_str(&id.0) {
-        response.headers_mut().insert("x-request-id", value);
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, value);
     }
     response
 }

@@ -1,6 +1,6 @@
 //! Every refusal leaves with the one error body, whoever refused: a handler, an extractor, axum itself, or a panic.
 
-use super::RequestId;
+use super::observe::REQUEST_ID;
 use crate::App;
 use crate::error::{ApiError, seen};
 use crate::iso;
@@ -16,9 +16,9 @@ use std::sync::Arc;
 pub(crate) async fn problems(request: Request, next: Next) -> Response {
     let path = seen_path(request.uri().path());
     let method = request.method().to_string();
-    let id = request.extensions().get::<RequestId>().map_or_else(String::new, |id| id.0.clone());
     let mut response = next.run(request).await;
     let status = response.status();
+    let id = response.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
     let problem = match response.extensions_mut().remove::<Problem>() {
         Some(problem) => problem,
         None if is_bare_refusal(&response) => bare(status, &method, response.headers()).problem(iso::now()),

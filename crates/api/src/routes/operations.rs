@@ -5,9 +5,10 @@ use crate::error::ApiError;
 use crate::serve::Stopping;
 use axum::Extension;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
+use tidepool_home::CommunityQuery;
 
 /// `GET /healthz`: the process answers.
 pub(crate) async fn healthz() -> &'static str {
@@ -15,16 +16,18 @@ pub(crate) async fn healthz() -> &'static str {
 }
 
 /// `GET /readyz`: the store can be read, and the node is not stopping.
-pub(crate) async fn readyz(State(app): State<Arc<App>>, stopping: Option<Extension<Stopping>>) -> Response {
-    let is_stopping = stopping.is_some_and(|Extension(stopping)| *stopping.0.borrow());
-    if is_stopping {
-        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response();
+pub(crate) async fn readyz(
+    State(app): State<Arc<App>>,
+    stopping: Option<Extension<Stopping>>,
+) -> Result<&'static str, ApiError> {
+    if stopping.is_some_and(|Extension(stopping)| *stopping.0.borrow()) {
+        return Err(ApiError::NotReady { why: "the node is stopping" });
     }
-    match app.home.communities(None, &tidepool_home::CommunityQuery { limit: Some(1), ..Default::default() }).await {
-        Ok(_) => "ready\n".into_response(),
+    match app.home.communities(None, &CommunityQuery { limit: Some(1), ..CommunityQuery::default() }).await {
+        Ok(_) => Ok("ready\n"),
         Err(error) => {
             tracing::warn!(%error, "not ready");
-            (StatusCode::SERVICE_UNAVAILABLE, "the store cannot be read\n").into_response()
+            Err(ApiError::NotReady { why: "the store cannot be read" })
         }
     }
 }

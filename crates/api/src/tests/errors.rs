@@ -2,6 +2,8 @@
 
 use super::rig::{Answer, Ask, Rig};
 use crate::ApiSettings;
+use axum::Router;
+use axum::routing::get;
 use serde_json::{Value, json};
 use tidepool_home::{HomeConfig, Limit, QuotaConfig};
 
@@ -318,4 +320,43 @@ async fn unclaimed_agents_may_be_kept_to_reading() {
     let body = check("unclaimed", &rig.ask(Ask::post("/api/v1/posts", &body).by(&key)).await, 403, "UNCLAIMED");
     assert!(body["claim_path"].as_str().is_some_and(|path| path.starts_with("/claim/")));
     rig.ask(Ask::get("/api/v1/home").by(&key)).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_panic_is_told_without_details() {
+    async fn panics() -> &'static str {
+        panic!("secret details")
+    }
+    let routes = Router::new().route("/panics", get(panics));
+    let rig = Rig::with_routes(ApiSettings::default(), routes).await;
+    let body = check("panic", &rig.get("/panics").await, 500, "INTERNAL");
+    assert!(!body.to_string().contains("secret"));
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_come_is_given_up() {
+    let routes = Router::new().route("/waits", get(std::future::pending::<&'static str>));
+    let settings = ApiSettings { request_timeout_ms: 10, ..ApiSettings::default() };
+    let rig = Rig::with_routes(settings, routes).await;
+    check("timeout", &rig.get("/waits").await, 504, "TIMEOUT");
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_route_and_never_by_path() {
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let rig = Rig::with_metrics(recorder.handle()).await;
+    let _counting = metrics::set_default_local_recorder(&recorder);
+    rig.get("/api/v1/agents/somebody").await.expect(404);
+    rig.get("/claim/moltbook_claim_secret").await;
+    rig.get("/nowhere").await.expect(404);
+    let text = rig.get("/metrics").await.text();
+    for line in [
+        "tidepool_http_requests_total{method=\"GET\",route=\"/api/v1/agents/{name}\",status=\"404\"} 1",
+        "tidepool_http_requests_total{method=\"GET\",route=\"/claim/{token}\",status=\"404\"} 1",
+        "tidepool_http_requests_total{method=\"GET\",route=\"none\",status=\"404\"} 1",
+        "tidepool_http_request_seconds",
+    ] {
+        assert!(text.contains(line), "{line} in {text}");
+    }
+    assert!(!text.contains("secret") && !text.contains("somebody"));
 }

@@ -7,4 +7,5 @@ mod content;
 mod errors;
 mod paths;
 mod rig;
+mod serving;
 mod streams;

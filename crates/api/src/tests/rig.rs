@@ -1,12 +1,13 @@
 //! A real home on the real kernel and the store in memory, without a network; requests go straight into the router.
 
-use crate::{ApiSettings, router};
+use crate::{ApiSettings, App, router};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, Request, Response, StatusCode, header};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -237,41 +238,21 @@ impl Rig {
     }
 
     pub(crate) async fn with(config: HomeConfig, settings: ApiSettings) -> Self {
-        let genesis = Arc::new(NetworkGenesis::development());
-        let keys = Arc::new(NodeKeys::generate(SystemClock.now(), &SystemRandom));
-        let store = MemoryStore::default();
-        let reader = store.reader();
-        let (inputs, waiting_inputs) = unbounded();
-        let (notified, notifications) = watch::channel(Cursor::START);
-        let waiting = Arc::new(Waiting::default());
-        let driver = Driver {
-            flusher: store.flusher(),
-            node: Node::new(
-                store,
-                CustodyKeys::new(Arc::clone(&keys), Arc::clone(&reader)),
-                NodeSettings::archive((*genesis).clone(), keys.node_id(), keys.public_key()),
-            ),
-            inputs: waiting_inputs,
-            results: inputs.clone(),
-            waiting: Arc::clone(&waiting),
-            notified,
-            timers: BTreeMap::new(),
-        };
-        std::thread::spawn(move || driver.run());
-        let link = Link { inputs: inputs.clone(), waiting, notified: notifications, tickets: AtomicU64::new(1) };
-        let parts = Parts {
-            kernel: Arc::new(link),
-            network: Arc::new(NoNetwork),
-            reader,
-            clock: Arc::new(SystemClock),
-            random: Arc::new(SystemRandom),
-            keys,
-            genesis,
-            policy: Arc::new(ShowAll),
-            version: "test",
-        };
-        let home = Home::start(parts, config).await.unwrap();
+        let (home, inputs) = start(config).await;
         Self { router: router(home.clone(), &settings, None), home, inputs }
+    }
+
+    /// With a recorder behind `/metrics`.
+    pub(crate) async fn with_metrics(metrics: PrometheusHandle) -> Self {
+        let (home, inputs) = start(HomeConfig::default()).await;
+        Self { router: router(home.clone(), &ApiSettings::default(), Some(metrics)), home, inputs }
+    }
+
+    /// With other routes under the same layers.
+    pub(crate) async fn with_routes(settings: ApiSettings, routes: Router<Arc<App>>) -> Self {
+        let (home, inputs) = start(HomeConfig::default()).await;
+        let app = Arc::new(App { home: home.clone(), settings, metrics: None });
+        Self { router: crate::router::layered(&app, routes), home, inputs }
     }
 
     /// The response as it is, its body unread.
@@ -310,4 +291,43 @@ impl Rig {
         let answer = self.ask(Ask::post(&format!("/api/v1/posts/{post}/comments"), &body).by(key)).await.expect(201);
         answer["comment"]["id"].as_str().unwrap().to_owned()
     }
+}
+
+/// Starts a home and its kernel.
+async fn start(config: HomeConfig) -> (Home, Sender<Input>) {
+    let genesis = Arc::new(NetworkGenesis::development());
+    let keys = Arc::new(NodeKeys::generate(SystemClock.now(), &SystemRandom));
+    let store = MemoryStore::default();
+    let reader = store.reader();
+    let (inputs, waiting_inputs) = unbounded();
+    let (notified, notifications) = watch::channel(Cursor::START);
+    let waiting = Arc::new(Waiting::default());
+    let driver = Driver {
+        flusher: store.flusher(),
+        node: Node::new(
+            store,
+            CustodyKeys::new(Arc::clone(&keys), Arc::clone(&reader)),
+            NodeSettings::archive((*genesis).clone(), keys.node_id(), keys.public_key()),
+        ),
+        inputs: waiting_inputs,
+        results: inputs.clone(),
+        waiting: Arc::clone(&waiting),
+        notified,
+        timers: BTreeMap::new(),
+    };
+    std::thread::spawn(move || driver.run());
+    let link = Link { inputs: inputs.clone(), waiting, notified: notifications, tickets: AtomicU64::new(1) };
+    let parts = Parts {
+        kernel: Arc::new(link),
+        network: Arc::new(NoNetwork),
+        reader,
+        clock: Arc::new(SystemClock),
+        random: Arc::new(SystemRandom),
+        keys,
+        genesis,
+        policy: Arc::new(ShowAll),
+        version: "test",
+    };
+    let home = Home::start(parts, config).await.unwrap();
+    (home, inputs)
 }
