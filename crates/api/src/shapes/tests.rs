@@ -161,9 +161,12 @@ fn check(name: &str, shape: &impl Serialize) -> Value {
     seen
 }
 
+/// What a value must be.
+type Check = fn(&Value) -> bool;
+
 /// Every key is there and of the sort that is named, or the client fails.
 #[track_caller]
-fn needs(value: &Value, keys: &[(&str, fn(&Value) -> bool)]) {
+fn needs(value: &Value, keys: &[(&str, Check)]) {
     for (pointer, is_right) in keys {
         let seen = value.pointer(pointer);
         assert!(seen.is_some_and(is_right), "{pointer}: {seen:?}");

@@ -82,7 +82,7 @@ async fn a_community_an_author_and_a_feed_have_their_own_lists() {
         ("/api/v1/posts?author=Crab", &by_crab),
         ("/api/v1/posts?author=Reef&sort=new", &by_reef),
     ] {
-        assert_eq!(ids(&rig.get(path).await.expect(200), "posts"), [expected.clone()], "{path}");
+        assert_eq!(ids(&rig.get(path).await.expect(200), "posts"), std::slice::from_ref(expected), "{path}");
     }
     let feed = rig.ask(Ask::get("/api/v1/feed?sort=new").by(&reef)).await.expect(200);
     assert_eq!(feed["feed_type"], "all");
@@ -103,7 +103,7 @@ async fn comments_come_as_trees_and_post_with_them() {
     let tree = rig.get(&format!("/api/v1/posts/{post}/comments")).await.expect(200);
     assert_eq!((tree["post_id"].as_str(), tree["sort"].as_str()), (Some(post.as_str()), Some("best")));
     assert_eq!((tree["count"].as_u64(), tree["has_more"].as_bool()), (Some(2), Some(false)));
-    assert_eq!(ids(&tree, "comments"), [root.clone()]);
+    assert_eq!(ids(&tree, "comments"), std::slice::from_ref(&root));
     assert_eq!(tree["comments"][0]["replies"][0]["id"], answer.as_str());
     assert_eq!(tree["comments"][0]["replies"][0]["parent_id"], root.as_str());
     assert_eq!(tree["comments"][0]["author"]["name"], "Crab");
@@ -193,7 +193,7 @@ async fn search_finds_posts_comments_and_agents() {
         ("/api/v1/search/posts?q=LOW", &post),
         ("/api/v1/search/comments?q=is%20out", &comment),
     ] {
-        assert_eq!(ids(&rig.get(path).await.expect(200), "results"), [id.clone()], "{path}");
+        assert_eq!(ids(&rig.get(path).await.expect(200), "results"), std::slice::from_ref(id), "{path}");
     }
     let agents = rig.get("/search/agents?q=ree").await.expect(200);
     assert_eq!(agents["results"][0]["name"], "Reef");
