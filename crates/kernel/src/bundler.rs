@@ -3,6 +3,9 @@
 //! A bundle closes after [`BUNDLE_DELAY_MS`], at [`BUNDLE_BYTES_TARGET`] or at [`BUNDLE_ENVELOPES_MAX`]. Only what is
 //! durable gets in.
 
+#[cfg(test)]
+mod tests;
+
 use crate::local::Ticket;
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};

@@ -2,6 +2,9 @@
 //!
 //! Heads are given out where the batch is made, so two requests of one agent cannot take one `seq`.
 
+#[cfg(test)]
+mod tests;
+
 use crate::admission;
 use crate::custody::Custody;
 use crate::handle::{Plan, Planned};

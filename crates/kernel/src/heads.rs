@@ -17,11 +17,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use tidepool_protocol::body::Head;
 use tidepool_protocol::envelope::LogId;
 use tidepool_protocol::ids::{Hash, sha256};
+use tidepool_protocol::limits::EPOCHS_PER_WEEK;
 use tidepool_protocol::sync::SyncRequest;
 use tidepool_protocol::{AuthorId, Epoch, PublicKey, Scope, TimeMs};
 
 /// How many peers are asked: one may be new, one may be wrong.
 const PEERS_MAX: usize = 4;
+
+/// A claim without its envelopes counts up to this log of a week: the last four are for what is proved.
+const CLAIMED_MAX: u64 = 11;
 
 /// How many logs in which a peer is ahead are fetched for one author at once.
 const LOGS_MAX: usize = 16;
@@ -123,7 +127,7 @@ impl<S: Store, C: Custody> Node<S, C> {
                 continue;
             }
             let log = log_of(author, head.key, &head.scope);
-            if self.heads.ahead.get(&log).is_none_or(|epoch| *epoch < head.epoch) {
+            if self.is_credible(head.epoch) && self.heads.ahead.get(&log).is_none_or(|epoch| *epoch < head.epoch) {
                 self.heads.ahead.insert(log, head.epoch);
             }
             if fetches < LOGS_MAX {
@@ -138,6 +142,12 @@ impl<S: Store, C: Custody> Node<S, C> {
             }
         }
         self.heads_answered(request, author)
+    }
+
+    /// Whether a claim that nothing proves yet may move an author into a new log. Without this a lying peer could use up
+    /// the logs of a week, or move an author into the future, where nobody admits it.
+    const fn is_credible(&self, epoch: Epoch) -> bool {
+        epoch.week() <= self.now.week() && epoch.0 % EPOCHS_PER_WEEK <= CLAIMED_MAX
     }
 
     /// One answer less is waited for.

@@ -4,6 +4,9 @@
 //! in it; it goes when all of them are done. An envelope older than [`GOSSIP_AGE_MS_MAX`] is no longer offered:
 //! anti-entropy carries it, and its row goes when a peer's digest covers it.
 
+#[cfg(test)]
+mod tests;
+
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use tidepool_protocol::TimeMs;

@@ -3,6 +3,9 @@
 //! Bounded by count, bytes, age and the share of one peer; when there is no room, what comes is dropped, and
 //! anti-entropy brings it back. The sender is asked first, then others, with back-off.
 
+#[cfg(test)]
+mod tests;
+
 use crate::peer::Peer;
 use std::collections::{BTreeMap, BTreeSet};
 use tidepool_protocol::{AuthorId, Envelope, EnvelopeId, TimeMs, Verified};

@@ -1,1 +1,103 @@
-//! Tests of the gate.
+//! The gate's parts: buckets, what is remembered, the queue in front of verification, ids at a glance.
+#![allow(clippy::unwrap_used)]
+
+use super::bucket::{Buckets, Rate};
+use super::recent::{RecentMap, RecentSet};
+use super::verifier::{Lane, Verifier};
+use super::{Ticket, peek};
+use bytes::Bytes;
+use proptest::prelude::*;
+use tidepool_protocol::{PublicKey, TimeMs};
+use tidepool_views::testing::{TestNode, Writer};
+
+fn peer(number: u8) -> PublicKey {
+    PublicKey([number; 32])
+}
+
+#[test]
+fn a_bucket_gives_its_burst_then_its_rate() {
+    let mut buckets = Buckets::new(Rate { burst: 3, per_s: 2 }, 8);
+    let now = TimeMs(1_000);
+    assert_eq!([(); 4].map(|()| buckets.take(peer(1), 1, now)), [true, true, true, false]);
+    assert!(buckets.take(peer(2), 1, now), "another peer has its own");
+    assert!(!buckets.take(peer(1), 1, TimeMs(1_499)));
+    assert!(buckets.take(peer(1), 1, TimeMs(1_999)));
+    assert!(!buckets.take(peer(1), 1, TimeMs(1_999)));
+    assert!(
+        buckets.take(peer(1), 9, TimeMs(9_000)),
+        "more than the burst is asked for all of it, not refused for ever"
+    );
+    assert!(!buckets.take(peer(1), 1, TimeMs(9_000)));
+}
+
+#[test]
+fn what_was_done_already_is_taken_even_where_too_little_is_left() {
+    let mut buckets = Buckets::new(Rate { burst: 4, per_s: 1 }, 8);
+    assert!(buckets.take(peer(1), 1, TimeMs(0)));
+    buckets.spend(peer(1), 100, TimeMs(0));
+    assert!(!buckets.take(peer(1), 1, TimeMs(0)));
+    assert!(buckets.take(peer(1), 1, TimeMs(1_000)));
+}
+
+#[test]
+fn the_table_is_bounded_and_forgets_who_owes_least() {
+    let mut buckets = Buckets::new(Rate { burst: 2, per_s: 1 }, 2);
+    let now = TimeMs(0);
+    assert!(buckets.take(peer(1), 2, now));
+    assert!(buckets.take(peer(2), 1, now));
+    assert!(buckets.take(peer(3), 1, now), "peer 2 is forgotten");
+    assert!(!buckets.take(peer(1), 1, now), "peer 1, who has used up all, is not");
+}
+
+#[test]
+fn the_oldest_is_forgotten_first() {
+    let mut set = RecentSet::new(2);
+    assert!(set.insert(1) && set.insert(2));
+    assert!(!set.insert(1));
+    assert!(set.insert(3));
+    assert_eq!([1, 2, 3].map(|entry| set.contains(&entry)), [false, true, true]);
+    let mut map = RecentMap::new(2);
+    (1..=3).for_each(|key| map.insert(key, key * 10));
+    map.insert(3, 31);
+    assert_eq!([1, 2, 3].map(|key| map.get(&key).copied()), [None, Some(20), Some(31)]);
+}
+
+fn work(count: usize) -> Vec<Bytes> {
+    vec![Bytes::from_static(b"envelope"); count]
+}
+
+#[test]
+fn local_work_goes_first_and_new_frames_are_dropped_first() {
+    let mut verifier = Verifier::new(4, 5);
+    assert!(verifier.push(Lane::Gossip, Ticket(1), work(3)));
+    assert!(verifier.push(Lane::Gossip, Ticket(2), work(2)));
+    assert!(!verifier.push(Lane::Gossip, Ticket(3), work(1)), "gossip's room is used up");
+    assert!(verifier.push(Lane::Answer, Ticket(4), work(3)));
+    assert!(verifier.push(Lane::Local, Ticket(5), work(1)));
+    assert_eq!(verifier.next().unwrap().0, Ticket(5));
+    assert_eq!(verifier.next().unwrap().0, Ticket(4));
+    assert_eq!(verifier.next(), None, "as many as may be are under way");
+    verifier.done(1);
+    assert_eq!(verifier.next().unwrap().0, Ticket(1));
+    assert!(verifier.push(Lane::Gossip, Ticket(6), work(3)), "what left made room");
+    verifier.done(6);
+    assert_eq!(verifier.next().unwrap().0, Ticket(2));
+}
+
+#[test]
+fn an_id_is_seen_without_decoding() {
+    let node = TestNode::new(1);
+    let mut writer = Writer::new(node.id.into(), node.state.operation, &node.key, "c/general".parse().unwrap());
+    for envelope in [writer.post("short"), writer.post(&"long ".repeat(60)), node.genesis] {
+        assert_eq!(peek::id(envelope.bytes()), Some(envelope.id()));
+        assert_eq!(peek::id(&envelope.bytes()[..100]), None);
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_glance_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..700)) {
+        let _ = peek::id(&bytes);
+        let _ = peek::id(&[&[0x83, 0x59][..], &bytes].concat());
+    }
+}

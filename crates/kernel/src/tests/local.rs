@@ -217,6 +217,44 @@ fn restored(backup: &[tidepool_views::Stored]) -> MemoryStore {
 }
 
 #[test]
+fn a_peer_that_lies_about_heads_silences_nobody() {
+    use crate::{Effect, Input, Node, Outbox};
+    use tidepool_protocol::body::Head;
+    use tidepool_protocol::sync::{SyncAnswer, SyncRequest};
+    let world = one_home();
+    let (agent, node) = (&world.agents[0], &world.nodes[0]);
+    let store = restored(&world.net.store(0).all());
+    let settings = NodeSettings::archive(network(), node.id, node.key.public_key());
+    let mut machine = Node::new(store, Keys::new([agent.key.clone()]), settings);
+    let mut outbox = Outbox::default();
+    machine.step(Input::Started, START, &mut outbox);
+    machine.step(Input::PeerConnected { peer: TestNode::new(5).key.public_key() }, START, &mut outbox);
+    let items = vec![post("said")];
+    let request = LocalRequest::Compose { author: agent.author(), items, rows: vec![], expect: vec![] };
+    machine.step(Input::Local { ticket: Ticket(1), request }, START, &mut outbox);
+    let first = Epoch::first_of(START).0;
+    let lies = [u64::MAX, first + 15, first + 16].map(|epoch| Head {
+        scope: general(),
+        key: agent.key.public_key(),
+        epoch: Epoch(epoch),
+        seq: u64::MAX,
+        id: EnvelopeId([1; 32]),
+    });
+    let lie = SyncAnswer::Heads { heads: lies.to_vec(), more: false }.encode();
+    let empty = SyncAnswer::Envelopes { envelopes: vec![], next: None }.encode();
+    while let Some(effect) = outbox.0.pop() {
+        let Effect::Request { request, frame, .. } = effect else { continue };
+        let answer = match SyncRequest::decode(&frame).unwrap() {
+            SyncRequest::Heads(_) => lie.clone(),
+            SyncRequest::Log { .. } => empty.clone(),
+            _ => continue,
+        };
+        machine.step(Input::Response { request, result: Ok(answer) }, START, &mut outbox);
+    }
+    assert_eq!(machine.counters().local_done, 1, "the post was signed in a log of this week");
+}
+
+#[test]
 fn heads_are_not_waited_for_beyond_their_time() {
     let mut world = World::new(5, Faults { loss: 1_000, delay_ms: 1 }, 2, 1);
     world.register(0);
