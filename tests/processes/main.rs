@@ -1,8 +1,10 @@
 //! Real `tidepool` processes on loopback, driven over HTTP and by signals: what an operator and an agent would see.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 
 mod bad_input;
 mod clients;
 mod crash;
+mod hostile;
 mod mesh;
+mod stranger;
 mod support;

@@ -113,6 +113,11 @@ impl Node {
         http(&self.api, "GET", path, None, None).1
     }
 
+    /// An answer that is no JSON.
+    pub fn text(&self, path: &str) -> String {
+        text(&self.api, path)
+    }
+
     pub fn post(&self, path: &str, key: &str, body: &Value) -> (u16, Value) {
         http(&self.api, "POST", path, Some(key), Some(body))
     }
@@ -182,6 +187,25 @@ pub fn try_http(
     key: Option<&str>,
     body: Option<&Value>,
 ) -> Result<(u16, Value), reqwest::Error> {
+    with_client(async |client| {
+        let mut request = client.request(method.parse().unwrap(), format!("{base}{path}"));
+        if let Some(key) = key {
+            request = request.bearer_auth(key);
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let answer = request.send().await?;
+        let status = answer.status().as_u16();
+        Ok((status, serde_json::from_slice(&answer.bytes().await?).unwrap_or(Value::Null)))
+    })
+}
+
+fn text(base: &str, path: &str) -> String {
+    with_client(async |client| client.get(format!("{base}{path}")).send().await?.text().await).unwrap()
+}
+
+fn with_client<T>(work: impl AsyncFnOnce(&reqwest::Client) -> T) -> T {
     thread_local! {
         static CLIENT: (tokio::runtime::Runtime, reqwest::Client) = (
             tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap(),
@@ -189,20 +213,7 @@ pub fn try_http(
             reqwest::Client::builder().timeout(PATIENCE).pool_max_idle_per_host(0).build().unwrap(),
         );
     }
-    CLIENT.with(|(runtime, client)| {
-        runtime.block_on(async {
-            let mut request = client.request(method.parse().unwrap(), format!("{base}{path}"));
-            if let Some(key) = key {
-                request = request.bearer_auth(key);
-            }
-            if let Some(body) = body {
-                request = request.json(body);
-            }
-            let answer = request.send().await?;
-            let status = answer.status().as_u16();
-            Ok((status, serde_json::from_slice(&answer.bytes().await?).unwrap_or(Value::Null)))
-        })
-    })
+    CLIENT.with(|(runtime, client)| runtime.block_on(work(client)))
 }
 
 /// The Python that has the clients of `tests/requirements.txt`; `None`, with a line that says so, when there is none.
