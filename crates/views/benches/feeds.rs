@@ -1,4 +1,4 @@
-//! Pages of feeds at 10,000 and 100,000 posts, in memory: a page is to cost the same however much lies behind it.
+//! Pages of feeds (and of trees, profiles) at 10,000 and 100,000 posts, in memory: a page is to cost the same however much lies behind it.
 //!
 //! `cargo bench -p tidepool-views --features testing --bench feeds`. With `TIDEPOOL_BENCH_POSTS=1000000` a million is
 //! measured too (a few minutes and some gigabytes). At the end stands the ratio of the sizes, which is to stay under 1.5.
@@ -9,7 +9,7 @@ mod common;
 use common::{NOW, World, community};
 use std::sync::OnceLock;
 use std::time::Instant;
-use tidepool_views::queries::{Feed, Paging, Sort, Window, posts};
+use tidepool_views::queries::{CommentFeed, CommentSort, Feed, Paging, Sort, Window, agents, comments, posts};
 
 const SMALL: u64 = 10_000;
 const LARGE: u64 = 100_000;
@@ -52,19 +52,6 @@ fn home_page_at_100_000(bencher: divan::Bencher<'_, '_>, (sort, limit): (usize, 
     bencher.bench_local(|| read(world, &feed, SORTS[sort].1, limit));
 }
 
-/// The median of 500 pages in microseconds.
-fn median_us(world: &World, feed: &Feed, sort: Sort, limit: usize) -> f64 {
-    let mut taken: Vec<_> = (0..500)
-        .map(|_| {
-            let begun = Instant::now();
-            assert_eq!(divan::black_box(read(world, feed, sort, limit)), limit);
-            begun.elapsed()
-        })
-        .collect();
-    taken.sort_unstable();
-    taken[250].as_secs_f64() * 1e6
-}
-
 fn main() {
     divan::main();
     let million = std::env::var("TIDEPOOL_BENCH_POSTS").ok().and_then(|posts| posts.parse().ok());
@@ -83,16 +70,54 @@ fn main() {
         }
         report(&format!("home of 31 sources, {name}, 25"), &sizes, sort, 25, |world| Feed::Home(world.agents[0]));
     }
+    other_pages(&sizes);
+}
+
+/// Pages that are no feeds: trees below a post with a tenth as many comments as there are posts, a profile, a list of
+/// comments, one post.
+fn other_pages(sizes: &[u64]) {
+    let sorts =
+        [("best", CommentSort::Best), ("new", CommentSort::New), ("old", CommentSort::Old), ("top", CommentSort::Top)];
+    for (name, sort) in sorts {
+        measured(&format!("trees of 35 roots, {name}"), sizes, |world| {
+            let page = comments::tree(&world.memory, &world.busy, sort, Paging::first(35)).unwrap().unwrap();
+            assert_eq!(divan::black_box(page.threads.items.len()), 35);
+        });
+    }
+    measured("profile", sizes, |world| {
+        assert!(divan::black_box(agents::get(&world.memory, &world.agents[3]).unwrap()).is_some());
+    });
+    measured("comments of an author, 15", sizes, |world| {
+        let feed = CommentFeed::Author(world.agents[3]);
+        let page = comments::page(&world.memory, &feed, Paging::first(15)).unwrap();
+        assert_eq!(divan::black_box(page.items.len()), 15);
+    });
+    measured("one post", sizes, |world| {
+        assert!(divan::black_box(posts::get(&world.memory, &world.posts[77]).unwrap()).is_some());
+    });
 }
 
 fn report(name: &str, sizes: &[u64], sort: Sort, limit: usize, feed: impl Fn(&World) -> Feed) {
-    let medians: Vec<f64> = sizes
-        .iter()
-        .map(|size| {
-            let world = world(*size);
-            median_us(world, &feed(world), sort, limit)
-        })
-        .collect();
+    measured(name, sizes, |world| {
+        assert_eq!(divan::black_box(read(world, &feed(world), sort, limit)), limit);
+    });
+}
+
+/// Prints the median of 500 readings for every size, and the ratio of the last to the first.
+fn measured(name: &str, sizes: &[u64], read: impl Fn(&World)) {
+    let median = |size: &u64| {
+        let world = world(*size);
+        let mut taken: Vec<_> = (0..500)
+            .map(|_| {
+                let begun = Instant::now();
+                read(world);
+                begun.elapsed()
+            })
+            .collect();
+        taken.sort_unstable();
+        taken[250].as_secs_f64() * 1e6
+    };
+    let medians: Vec<f64> = sizes.iter().map(median).collect();
     let shown: Vec<String> = medians.iter().map(|median| format!("{median:8.1}")).collect();
     println!("{name:40} {}   × {:.2}", shown.join(" "), medians[medians.len() - 1] / medians[0]);
 }

@@ -36,6 +36,8 @@ pub struct World {
     pub memory: Memory,
     pub agents: Vec<AuthorId>,
     pub posts: Vec<EnvelopeId>,
+    /// A post with a tenth as many comments as there are posts (1,500 at least): three of four on the post itself.
+    pub busy: EnvelopeId,
 }
 
 pub fn community(number: u64) -> Scope {
@@ -136,6 +138,26 @@ impl World {
                 admit(&vote);
             }
         }
-        Self { memory, agents: writers.agents.iter().map(TestAgent::author).collect(), posts }
+        let busy = writers.post(count, NOW);
+        admit(&busy);
+        let mut above = None;
+        for number in 0..count / 10 {
+            let agent = usize::try_from(number).expect("few") % writers.agents.len();
+            let comment = match above.take() {
+                Some(parent) if number % 4 == 3 => writers.comment(number, agent, &busy, parent, 1),
+                _ => writers.comment(number, agent, &busy, busy.id(), 0),
+            };
+            admit(&comment);
+            if number % 30 == 0 {
+                let vote = writers.vote(agent ^ 1, &busy, 1);
+                admit(&vote);
+                let scope = busy.header().scope.clone();
+                let vote = writers.log(agent ^ 1, &scope, NOW).vote(comment.id(), 1);
+                admit(&vote);
+            }
+            above = Some(comment.id());
+        }
+        let busy = busy.id();
+        Self { busy, memory, agents: writers.agents.iter().map(TestAgent::author).collect(), posts }
     }
 }

@@ -1,3 +1,4 @@
+//! Sorted chunks against a map, and what they read.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::*;

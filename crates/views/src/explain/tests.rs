@@ -1,3 +1,4 @@
+//! Explanations, recomputed by hand.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::*;

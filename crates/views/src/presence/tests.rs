@@ -1,3 +1,4 @@
+//! Presence: who is believed, for how long.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::*;

@@ -1,3 +1,4 @@
+//! The formulas against exact arithmetic and floating point.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 
 use super::*;

@@ -1,3 +1,4 @@
+//! Content: every answer against a model, in every order; and single cases told as stories.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
