@@ -6,6 +6,7 @@
 //! in one place, and a row cannot change sides by a slip of the pen: a batch with a row on the wrong side is refused.
 
 use tidepool_kernel::Batch;
+use tidepool_views::{Cursor, RowWrite, Stored};
 
 /// Families below this are the store's own; a row with such a key is refused.
 pub const FAMILY_MIN: u8 = 0x10;
@@ -34,6 +35,27 @@ pub(crate) fn zones<'k>(
     })
 }
 
+/// What one append writes: a kernel's batch, or a part of an import.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Parts<'a> {
+    pub(crate) stored: &'a [Stored],
+    pub(crate) derived: &'a [RowWrite],
+    pub(crate) durable: &'a [RowWrite],
+    pub(crate) erased: &'a [Cursor],
+}
+
+impl<'a> From<&'a Batch> for Parts<'a> {
+    fn from(batch: &'a Batch) -> Self {
+        Self { stored: batch.stored(), derived: batch.derived(), durable: batch.durable(), erased: batch.erased() }
+    }
+}
+
+impl Parts<'_> {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.stored.is_empty() && self.derived.is_empty() && self.durable.is_empty() && self.erased.is_empty()
+    }
+}
+
 /// A batch that would put a row where it does not belong.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Misplaced {
@@ -48,8 +70,8 @@ pub(crate) enum Misplaced {
 }
 
 /// Refuses a batch with rows on the wrong side or envelopes out of order.
-pub(crate) fn check(batch: &Batch, head: u64) -> Result<(), Misplaced> {
-    for (rows, durable) in [(batch.derived(), false), (batch.durable(), true)] {
+pub(crate) fn check(batch: Parts<'_>, head: u64) -> Result<(), Misplaced> {
+    for (rows, durable) in [(batch.derived, false), (batch.durable, true)] {
         for row in rows {
             match row.key.first() {
                 Some(&family) if family >= FAMILY_MIN => {
@@ -66,11 +88,11 @@ pub(crate) fn check(batch: &Batch, head: u64) -> Result<(), Misplaced> {
         }
     }
     let mut last = head;
-    for stored in batch.stored() {
+    for stored in batch.stored {
         let cursor = stored.cursor.0;
         if cursor > last {
             last = cursor;
-        } else if cursor > head || !batch.erased().contains(&stored.cursor) {
+        } else if cursor > head || !batch.erased.contains(&stored.cursor) {
             return Err(Misplaced::Behind { cursor, head: last });
         }
     }

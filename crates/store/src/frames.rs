@@ -21,7 +21,7 @@ pub(crate) const FRAME_BYTES_TARGET: usize = 256 * 1024;
 
 /// Why a file of frames is not usable.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum FrameError {
+pub enum FrameError {
     /// It starts with something else.
     #[error("not a file of this kind: it does not start with the mark of a tidepool {expected} file")]
     Foreign {

@@ -20,9 +20,12 @@ mod log;
 mod memory;
 mod sled;
 mod sync;
+mod transfer;
 
 pub use family::{FAMILY_MIN, is_durable};
+pub use frames::FrameError;
 pub use memory::{MemoryReader, MemoryStore};
 pub use sled::{
-    Acknowledged, CheckpointLimits, FreeSpace, Hook, OpenError, OpenSettings, Point, SledReader, SledStore,
+    Acknowledged, CheckpointLimits, FreeSpace, Hook, OpenError, OpenSettings, Point, Probe, SledReader, SledStore,
 };
+pub use transfer::{Counted, Export, TransferError, VerifyReport, export, export_file, import, verify};

@@ -83,6 +83,8 @@ impl Entry {
 /// A block, unpacked.
 #[derive(Debug)]
 pub(crate) struct Block {
+    /// Where it stands: its first cursor when it was made, which may have been erased since.
+    pub(crate) start: Cursor,
     /// Ascending by cursor, none missing a cursor above the one before.
     pub(crate) entries: Vec<Entry>,
     /// Memory that it holds.
@@ -90,9 +92,9 @@ pub(crate) struct Block {
 }
 
 impl Block {
-    pub(crate) fn new(entries: Vec<Entry>) -> Self {
+    pub(crate) fn new(start: Cursor, entries: Vec<Entry>) -> Self {
         let bytes = entries.iter().map(|entry| entry.len() + size_of::<Entry>()).sum();
-        Self { entries, bytes }
+        Self { start, entries, bytes }
     }
 
     /// The entry at `cursor`.
@@ -111,7 +113,7 @@ impl Block {
     }
 
     /// Unpacks it.
-    pub(crate) fn open(sealed: &[u8]) -> Result<Self, CodecError> {
+    pub(crate) fn open(start: Cursor, sealed: &[u8]) -> Result<Self, CodecError> {
         let mut raw = codec::open(sealed)?;
         let mut entries: Vec<Entry> = Vec::with_capacity(BLOCK_ENVELOPES_MAX);
         while !raw.is_empty() {
@@ -121,26 +123,27 @@ impl Block {
             }
             entries.push(entry);
         }
-        Ok(Self::new(entries))
+        Ok(Self::new(start, entries))
     }
 }
 
 /// Cuts entries into blocks, in order.
 pub(crate) fn blocks(entries: impl IntoIterator<Item = Entry>) -> Vec<Block> {
     let mut blocks = Vec::new();
+    let close = |entries: Vec<Entry>| Block::new(entries.first().map_or(Cursor::START, |first| first.cursor), entries);
     let mut open: Vec<Entry> = Vec::new();
     let mut bytes = 0;
     for entry in entries {
         let full = open.len() >= BLOCK_ENVELOPES_MAX || bytes + entry.len() > BLOCK_BYTES_MAX;
         if full && !open.is_empty() {
-            blocks.push(Block::new(std::mem::take(&mut open)));
+            blocks.push(close(std::mem::take(&mut open)));
             bytes = 0;
         }
         bytes += entry.len();
         open.push(entry);
     }
     if !open.is_empty() {
-        blocks.push(Block::new(open));
+        blocks.push(close(open));
     }
     blocks
 }

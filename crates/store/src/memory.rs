@@ -1,6 +1,6 @@
 //! The store's contract in its shortest form: persistent maps in memory. A crash is a value: [`MemoryStore::crashed`].
 
-use crate::family::{check, is_durable};
+use crate::family::{Parts, check, is_durable};
 use crate::layers::{Direction, Memtable, layer, walk};
 use crate::sync::{lock, read, replace};
 use bytes::Bytes;
@@ -126,7 +126,7 @@ impl Store for MemoryStore {
 
     fn append(&mut self, batch: Batch) -> Result<(), StoreError> {
         let mut state = (*self.state()).clone();
-        check(&batch, state.head.0).map_err(|error| StoreError::Write { reason: error.to_string() })?;
+        check(Parts::from(&batch), state.head.0).map_err(|error| StoreError::Write { reason: error.to_string() })?;
         for row in batch.derived().iter().chain(batch.durable()) {
             match row.value {
                 Some(_) => state.rows.apply(row),

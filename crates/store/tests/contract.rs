@@ -348,10 +348,14 @@ fn an_erased_envelope_is_gone_and_its_neighbours_stay<E: Engine>() {
     engine.store().append(batch(1..=70)).unwrap();
     let erased = [1, 32, 33, 40, 70, 999].map(Cursor).to_vec();
     engine.store().append(Batch::for_test(vec![stored(71)], vec![], vec![], erased)).unwrap();
+    // A cursor of a block whose first one is gone already, after it was read.
+    assert_eq!(engine.store().stored(Cursor(35)).unwrap(), Some(stored(35)));
+    engine.store().append(Batch::for_test(vec![], vec![], vec![], vec![Cursor(35)])).unwrap();
+    assert_eq!(engine.store().stored(Cursor(35)).unwrap(), None);
     // A whole block, and again what is already gone.
     engine.store().append(Batch::for_test(vec![], vec![], vec![], (1..=33).map(Cursor).collect())).unwrap();
     for _ in 0..2 {
-        let expected: Vec<_> = (34..=71).filter(|cursor| ![40, 70].contains(cursor)).collect();
+        let expected: Vec<_> = (34..=71).filter(|cursor| ![35, 40, 70].contains(cursor)).collect();
         assert_eq!(cursors(engine.store()), expected);
         assert_eq!(engine.store().stored(Cursor(40)).unwrap(), None);
         assert_eq!(engine.store().stored(Cursor(41)).unwrap(), Some(stored(41)));

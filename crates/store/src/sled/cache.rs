@@ -64,10 +64,10 @@ impl<K: Hash + Eq, V: Clone> ByteCache<K, V> {
     }
 }
 
-/// Blocks by first cursor, found by any of theirs without asking the engine.
+/// Blocks by where they start, found by any of theirs without asking the engine.
 pub(crate) struct BlockCache {
     blocks: ByteCache<u64, Arc<Block>>,
-    /// First and last cursor of what is cached.
+    /// Start and last cursor of what is cached.
     spans: BTreeMap<u64, u64>,
 }
 
@@ -97,18 +97,19 @@ impl BlockCache {
     }
 
     fn put(&mut self, block: &Block, put: impl FnOnce(&mut ByteCache<u64, Arc<Block>>, u64) -> Vec<u64>) {
-        let (Some(first), Some(last)) = (block.entries.first(), block.entries.last()) else { return };
-        self.spans.insert(first.cursor.0, last.cursor.0);
-        for fallen in put(&mut self.blocks, first.cursor.0) {
-            if fallen != first.cursor.0 || self.blocks.get(&fallen).is_none() {
+        let Some(last) = block.entries.last() else { return };
+        let start = block.start.0;
+        self.spans.insert(start, last.cursor.0);
+        for fallen in put(&mut self.blocks, start) {
+            if fallen != start || self.blocks.get(&fallen).is_none() {
                 self.spans.remove(&fallen);
             }
         }
     }
 
-    /// Forgets the block that starts with `first`.
-    pub(crate) fn remove(&mut self, first: Cursor) {
-        self.blocks.remove(&first.0);
-        self.spans.remove(&first.0);
+    /// Forgets the block that starts at `start`.
+    pub(crate) fn remove(&mut self, start: Cursor) {
+        self.blocks.remove(&start.0);
+        self.spans.remove(&start.0);
     }
 }

@@ -231,16 +231,18 @@ fn commit(shared: &Shared, batch: ::sled::Batch, writes: &[PageWrite]) -> Result
     Ok(())
 }
 
+type RowIter<'a> = Box<dyn Iterator<Item = (&'a Bytes, &'a Option<Bytes>)> + 'a>;
+
 /// The pages of a checkpoint, a batch's worth at a time.
 struct Writes<'a> {
     shared: &'a Shared,
     generation: u32,
-    rows: Peekable<Box<dyn Iterator<Item = (&'a Bytes, &'a Option<Bytes>)> + 'a>>,
+    rows: Peekable<RowIter<'a>>,
 }
 
 impl<'a> Writes<'a> {
     fn new(shared: &'a Shared, rows: &'a Memtable, generation: u32) -> Self {
-        let rows: Box<dyn Iterator<Item = _> + 'a> = Box::new(rows.iter());
+        let rows: RowIter<'a> = Box::new(rows.iter());
         Self { shared, generation, rows: rows.peekable() }
     }
 

@@ -21,5 +21,5 @@ mod store;
 pub use error::OpenError;
 pub use marker::Acknowledged;
 pub use reader::SledReader;
-pub use settings::{CheckpointLimits, FreeSpace, Hook, OpenSettings, Point};
+pub use settings::{CheckpointLimits, FreeSpace, Hook, OpenSettings, Point, Probe};
 pub use store::SledStore;

@@ -35,7 +35,7 @@ pub(crate) type PageCache = Mutex<ByteCache<IVec, Arc<Page>>>;
 
 impl Page {
     fn packed_len(&self) -> usize {
-        self.rows.iter().map(|row| row_len(row)).sum()
+        self.rows.iter().map(row_len).sum()
     }
 
     fn memory(&self) -> usize {

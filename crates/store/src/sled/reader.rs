@@ -87,9 +87,9 @@ impl SledReader {
 
 /// A block as it stands at an engine key.
 pub(crate) fn decode_block(key: &[u8], value: &[u8]) -> Result<Arc<Block>, ReadError> {
-    let block = Block::open(value).map_err(|error| ReadError {
-        reason: format!("the block at cursor {}: {error}", number_of(key).unwrap_or_default()),
-    })?;
+    let start = Cursor(number_of(key).unwrap_or_default());
+    let block = Block::open(start, value)
+        .map_err(|error| ReadError { reason: format!("the block at cursor {}: {error}", start.0) })?;
     Ok(Arc::new(block))
 }
 

@@ -81,7 +81,10 @@ impl Default for CheckpointLimits {
 
 /// The free bytes of the disk under a path.
 #[derive(Clone)]
-pub struct FreeSpace(pub Arc<dyn Fn(&Path) -> std::io::Result<u64> + Send + Sync>);
+pub struct FreeSpace(pub Arc<Probe>);
+
+/// What [`FreeSpace`] asks.
+pub type Probe = dyn Fn(&Path) -> std::io::Result<u64> + Send + Sync;
 
 impl Default for FreeSpace {
     fn default() -> Self {

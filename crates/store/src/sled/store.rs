@@ -8,16 +8,18 @@ use super::reader::{SledReader, decode_block};
 use super::redo;
 use super::settings::{OpenSettings, Point};
 use super::shared::{Shared, Writer, unwritten};
-use crate::family::{check, is_durable};
+use crate::family::{Parts, check, is_durable};
 use crate::log::{Block, Entry, blocks};
 use crate::sync::lock;
 use bytes::Bytes;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry as MapEntry;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Instant;
 use tidepool_kernel::{Batch, Store, StoreError, StoreReader};
+use tidepool_protocol::NetworkId;
 use tidepool_views::{Cursor, Envelopes, ReadError, Rows, Stored};
 
 /// A store in a directory. Dropping it makes everything durable and writes a last checkpoint; the directory is free
@@ -48,6 +50,17 @@ impl SledStore {
     #[must_use]
     pub fn sled_reader(&self) -> SledReader {
         self.reader.clone()
+    }
+
+    /// Says that derived rows are missing from the start, as an import does.
+    pub(crate) fn lacks_derived(&self) {
+        lock(&self.shared.writer).incomplete = Some(Cursor::START);
+    }
+
+    /// The network whose envelopes it holds.
+    #[must_use]
+    pub fn network(&self) -> NetworkId {
+        self.shared.settings.network
     }
 
     /// Writes a checkpoint now and waits for it.
@@ -98,14 +111,14 @@ impl SledStore {
         self.shared.engine.bytes_on_disk()
     }
 
-    fn append_checked(&self, batch: &Batch) -> Result<(), StoreError> {
+    pub(crate) fn append_parts(&self, parts: Parts<'_>) -> Result<(), StoreError> {
         let shared = &self.shared;
         shared.check_failure()?;
         self.make_room()?;
         let mut writer = lock(&shared.writer);
-        check(batch, writer.head.0).map_err(unwritten)?;
-        let (stored, erased) = (batch.stored(), batch.erased());
-        if stored.is_empty() && erased.is_empty() && batch.durable().is_empty() && batch.derived().is_empty() {
+        check(parts, writer.head.0).map_err(unwritten)?;
+        let (stored, erased) = (parts.stored, parts.erased);
+        if parts.is_empty() {
             return Ok(());
         }
         let first_new = stored.partition_point(|stored| stored.cursor <= writer.head);
@@ -120,18 +133,18 @@ impl SledStore {
         }
         for (first, block) in &rewritten {
             match block {
-                Some(block) => engine_batch.insert(&block_key(*first), block.seal().map_err(unwritten)?),
+                Some(block) => put_block(&mut engine_batch, block)?,
                 None => engine_batch.remove(&block_key(*first)),
             }
         }
-        let record = Record::seal(head, batch.durable()).map_err(unwritten)?;
+        let record = Record::seal(head, parts.durable).map_err(unwritten)?;
         engine_batch.insert(&record_key(number), record);
         shared.hook(Point::BeforeBatch)?;
         shared.engine.apply(engine_batch).map_err(unwritten)?;
         shared.hook(Point::AfterBatch)?;
         self.refresh_blocks(fresh, rewritten);
 
-        for row in batch.derived().iter().chain(batch.durable()) {
+        for row in parts.derived.iter().chain(parts.durable) {
             writer.active.apply(row);
         }
         (writer.batch, writer.head) = (number, head);
@@ -188,10 +201,10 @@ impl SledStore {
             let found = self.shared.engine.at_or_before(&[BLOCKS], &block_key(cursor))?;
             let Some((key, value)) = found else { continue };
             let first = Cursor(number_of(&key).unwrap_or_default());
-            if !touched.contains_key(&first) {
-                touched.insert(first, decode_block(&key, &value)?.entries.clone());
-            }
-            let Some(entries) = touched.get_mut(&first) else { continue };
+            let entries = match touched.entry(first) {
+                MapEntry::Occupied(known) => known.into_mut(),
+                MapEntry::Vacant(new) => new.insert(decode_block(&key, &value)?.entries.clone()),
+            };
             let Ok(at) = entries.binary_search_by_key(&cursor, |entry| entry.cursor) else { continue };
             match replaced.iter().find(|stored| stored.cursor == cursor) {
                 Some(stored) => entries[at] = Entry::from(stored),
@@ -200,8 +213,8 @@ impl SledStore {
                 }
             }
         }
-        let block = |entries: Vec<Entry>| (!entries.is_empty()).then(|| Block::new(entries));
-        Ok(touched.into_iter().map(|(first, entries)| (first, block(entries))).collect())
+        let block = |start, entries: Vec<Entry>| (!entries.is_empty()).then(|| Block::new(start, entries));
+        Ok(touched.into_iter().map(|(start, entries)| (start, block(start, entries))).collect())
     }
 
     fn refresh_blocks(&self, fresh: Vec<Block>, rewritten: BTreeMap<Cursor, Option<Block>>) {
@@ -210,15 +223,14 @@ impl SledStore {
             cache.remove(first);
         }
         for block in fresh {
+            // A batch's rows are read at once by streams and feeds.
             cache.replace(&Arc::new(block));
         }
     }
 }
 
 fn put_block(batch: &mut ::sled::Batch, block: &Block) -> Result<(), StoreError> {
-    if let Some(first) = block.entries.first() {
-        batch.insert(&block_key(first.cursor), block.seal().map_err(unwritten)?);
-    }
+    batch.insert(&block_key(block.start), block.seal().map_err(unwritten)?);
     Ok(())
 }
 
@@ -242,7 +254,7 @@ impl Store for SledStore {
     }
 
     fn append(&mut self, batch: Batch) -> Result<(), StoreError> {
-        self.append_checked(&batch).map_err(|error| self.shared.fail(error))
+        self.append_parts(Parts::from(&batch)).map_err(|error| self.shared.fail(error))
     }
 
     fn clear_derived(&mut self) -> Result<(), StoreError> {

@@ -4,13 +4,13 @@
 use bytes::Bytes;
 use std::path::Path;
 use std::time::Duration;
-use tidepool_kernel::Batch;
+use tidepool_kernel::{Batch, Store, StoreError};
 use tidepool_protocol::ids::AuthorId;
 use tidepool_protocol::{
     Draft, Envelope, EnvelopeId, Epoch, Kind, NetworkId, PublicKey, Scope, SecretKey, TimeMs, Verified, cbor,
 };
-use tidepool_store::{CheckpointLimits, OpenSettings};
-use tidepool_views::{Cursor, Origin, ReadPort, RowWrite, Stored};
+use tidepool_store::{CheckpointLimits, OpenSettings, SledStore};
+use tidepool_views::{Cursor, Envelopes, Origin, ReadPort, RowWrite, Rows, Stored};
 
 /// The network of all samples.
 pub const NETWORK: NetworkId = NetworkId([7; 8]);
@@ -135,4 +135,64 @@ pub fn busy_settings() -> OpenSettings {
 
 pub fn is_empty(path: &Path) -> bool {
     std::fs::read_dir(path).map_or(true, |mut entries| entries.next().is_none())
+}
+
+/// A row that shows a fold that ran twice: the sum of all cursors.
+pub const SUM: [u8; 1] = [0x21];
+
+/// The bytes of the derived row of `cursor`: large, so that a checkpoint needs many pages.
+pub fn heavy_value(cursor: u64) -> Vec<u8> {
+    (0..2_500_u64).map(|at| (cursor.wrapping_mul(0x9e37_79b9).wrapping_add(at * at) >> 3) as u8).collect()
+}
+
+/// What folding `cursors` on top of `store` writes.
+pub fn heavy_rows(store: &(impl ReadPort + ?Sized), cursors: impl Iterator<Item = u64>) -> Vec<RowWrite> {
+    let mut sum = store.get(&SUM).unwrap().map_or(0, |sum| u64::from_be_bytes(sum[..].try_into().unwrap()));
+    let mut rows = Vec::new();
+    for cursor in cursors {
+        sum += cursor;
+        rows.push(put(derived_key(cursor), heavy_value(cursor)));
+    }
+    rows.push(put(SUM, sum.to_be_bytes()));
+    rows
+}
+
+/// Appends the envelopes at `cursors` with heavy rows and a durable row that says the last.
+pub fn append_heavy(store: &mut SledStore, cursors: std::ops::RangeInclusive<u64>) -> Result<(), StoreError> {
+    let derived = heavy_rows(store, cursors.clone());
+    let durable = vec![put([0x90], cursors.end().to_be_bytes())];
+    store.append(Batch::for_test(cursors.map(stored).collect(), derived, durable, Vec::new()))
+}
+
+/// What a kernel does after a crash.
+pub fn refold_heavy(store: &mut SledStore) {
+    let mut after = store.derived_upto();
+    if after == store.head() {
+        return;
+    }
+    loop {
+        let page = store.stored_after(after, 64).unwrap();
+        let Some(last) = page.last() else { break };
+        after = last.cursor;
+        let derived = heavy_rows(store, page.iter().map(|stored| stored.cursor.0));
+        store.append(Batch::for_test(vec![], derived, vec![], vec![])).unwrap();
+    }
+    store.derived_complete().unwrap();
+}
+
+/// Holds a store against what was written: the log up to its head, derived rows up to theirs, nothing beyond.
+pub fn check_heavy(store: &SledStore, acknowledged: u64) {
+    let head = store.head().0;
+    assert!(head >= acknowledged, "head {head}, acknowledged {acknowledged}");
+    assert_eq!(cursors(store), (1..=head).collect::<Vec<_>>());
+    for cursor in (1..=head).step_by(17) {
+        assert_eq!(store.stored(Cursor(cursor)).unwrap(), Some(stored(cursor)));
+    }
+    let durable = store.get(&[0x90]).unwrap().map_or(0, |last| u64::from_be_bytes(last[..].try_into().unwrap()));
+    assert_eq!(durable, head, "the durable row belongs to the last batch");
+    let upto = store.derived_upto().0;
+    let expected: Vec<_> = (1..=upto).map(|cursor| (derived_key(cursor), heavy_value(cursor))).collect();
+    assert!(range(store, &[0x20], &[0x21]) == expected, "derived rows are those up to {upto}");
+    let sum = store.get(&SUM).unwrap().map_or(0, |sum| u64::from_be_bytes(sum[..].try_into().unwrap()));
+    assert_eq!(sum, upto * (upto + 1) / 2, "each envelope up to {upto} was folded once");
 }
