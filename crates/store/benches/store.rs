@@ -11,7 +11,6 @@ mod support;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 use support::{NETWORK, envelope};
 use tidepool_kernel::{Batch, Store};
@@ -107,13 +106,14 @@ fn run_store(pool: &[Verified<Envelope>], count: u64, size: u64, report: Option<
     let settings = OpenSettings::new(NETWORK);
     let mut store = SledStore::open(&path, &settings).unwrap();
     let flush = store.flusher();
-    let done = AtomicBool::new(false);
     let mut append_us = Vec::new();
     let seconds = std::thread::scope(|scope| {
-        scope.spawn(|| {
-            while !done.load(Ordering::Acquire) {
+        let (asks, asked) = std::sync::mpsc::channel::<()>();
+        let flush = &flush;
+        scope.spawn(move || {
+            while asked.recv().is_ok() {
+                while asked.try_recv().is_ok() {}
                 flush().unwrap();
-                std::thread::yield_now();
             }
         });
         let began = Instant::now();
@@ -124,18 +124,20 @@ fn run_store(pool: &[Verified<Envelope>], count: u64, size: u64, report: Option<
             let appending = Instant::now();
             store.append(Batch::for_test(stored, rows, vec![], vec![])).unwrap();
             append_us.push(appending.elapsed().as_micros() as u64);
+            asks.send(()).unwrap();
             at = end + 1;
         }
         assert_eq!(flush().unwrap(), Cursor(count));
-        done.store(true, Ordering::Release);
         began.elapsed().as_secs_f64()
     });
     if let Some(each) = report {
         append_us.sort_unstable();
-        let at = |part: f64| append_us[((append_us.len() - 1) as f64 * part) as usize];
-        println!("  append of {size}: p50 {} us, p99 {} us, most {} us", at(0.5), at(0.99), at(1.0));
+        let at = |percent: usize| append_us[(append_us.len() - 1) * percent / 100];
+        println!("  append of {size}: p50 {} us, p99 {} us, most {} us", at(50), at(99), at(100));
         println!("  resident {} MB after the run", resident_mb());
         read_pages(&store, count);
+        // Flushers and readers keep the directory too.
+        drop(flush);
         let killed = Instant::now();
         store.abandon();
         let store = SledStore::open(&path, &settings).unwrap();
@@ -157,18 +159,14 @@ fn run_engine(pool: &[Verified<Envelope>], count: u64, size: u64, with_rows: boo
     let config = sled::Config::new().path(directory.path()).segment_size(1 << 20).cache_capacity(64 << 20);
     let tree = config.flush_every_ms(None).open().unwrap();
     let file = std::fs::File::open(directory.path().join("db")).unwrap();
-    let (appended, done) = (AtomicU64::new(0), AtomicBool::new(false));
     let seconds = std::thread::scope(|scope| {
-        scope.spawn(|| {
-            let mut durable = 0;
-            while !done.load(Ordering::Acquire) {
-                let upto = appended.load(Ordering::Acquire);
-                if upto > durable {
-                    tree.flush().unwrap();
-                    file.sync_data().unwrap();
-                    durable = upto;
-                }
-                std::thread::yield_now();
+        let (asks, asked) = std::sync::mpsc::channel::<()>();
+        let (tree, file) = (&tree, &file);
+        scope.spawn(move || {
+            while asked.recv().is_ok() {
+                while asked.try_recv().is_ok() {}
+                tree.flush().unwrap();
+                file.sync_data().unwrap();
             }
         });
         let began = Instant::now();
@@ -189,12 +187,11 @@ fn run_engine(pool: &[Verified<Envelope>], count: u64, size: u64, with_rows: boo
                 }
             }
             tree.apply_batch(batch).unwrap();
-            appended.store(end, Ordering::Release);
+            asks.send(()).unwrap();
             at = end + 1;
         }
         tree.flush().unwrap();
         file.sync_data().unwrap();
-        done.store(true, Ordering::Release);
         began.elapsed().as_secs_f64()
     });
     count as f64 / seconds

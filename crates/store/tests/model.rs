@@ -9,7 +9,7 @@ use support::*;
 use tempfile::TempDir;
 use tidepool_kernel::{Batch, Store};
 use tidepool_store::{MemoryStore, OpenSettings, SledStore};
-use tidepool_views::{Cursor, Envelopes, RowWrite, Rows};
+use tidepool_views::{Cursor, RowWrite};
 
 /// A small key space, so that rows are written over; a few long values, so that pages are cut.
 #[derive(Clone, Debug)]

@@ -47,7 +47,7 @@ pub fn stored(cursor: u64) -> Stored {
 
 /// The same with a body of a given length.
 pub fn stored_of(cursor: u64, body_bytes: usize) -> Stored {
-    let origin = if cursor % 3 == 0 { Origin::Local } else { Origin::Peer(PublicKey([cursor as u8; 32])) };
+    let origin = if cursor.is_multiple_of(3) { Origin::Local } else { Origin::Peer(PublicKey([cursor as u8; 32])) };
     let envelope = envelope(cursor, body_bytes);
     Stored { cursor: Cursor(cursor), received_ms: TimeMs(1_000 + cursor), origin, envelope }
 }
