@@ -128,6 +128,12 @@ impl<'a> Unpack<'a> {
         self.array().map(u64::from_be_bytes)
     }
 
+    /// What was not read yet.
+    #[must_use]
+    pub const fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
     /// Whether everything was read.
     #[must_use]
     pub const fn is_empty(&self) -> bool {

@@ -11,6 +11,7 @@ use crate::port::{Cursor, Envelopes, ReadError, Stored};
 use crate::void::{self, Author, VoidReason, evict, is_unfit, settle, settle_one};
 use crate::vouch::{checkpoint, keep};
 use crate::work::Work;
+use tidepool_protocol::identity::IdentityState;
 use tidepool_protocol::{EnvelopeId, Kind, NetworkGenesis, Slot, TimeMs};
 
 /// An envelope that left the log: its position holds two lower ids, and no kept head descends from it.
@@ -43,7 +44,20 @@ pub struct Folded {
 /// # Errors
 /// When the store fails.
 pub fn fold(overlay: &mut Overlay<'_>, stored: &Stored, genesis: &NetworkGenesis) -> Result<Folded, ReadError> {
-    fold_into(overlay, stored, genesis, Work::default())
+    fold_into(overlay, stored, None, genesis, Work::default())
+}
+
+/// [`fold`] of an identity operation whose admission made `state` of it: its proofs are not checked a second time.
+///
+/// # Errors
+/// When the store fails.
+pub fn fold_admitted(
+    overlay: &mut Overlay<'_>,
+    stored: &Stored,
+    state: &IdentityState,
+    genesis: &NetworkGenesis,
+) -> Result<Folded, ReadError> {
+    fold_into(overlay, stored, Some(state), genesis, Work::default())
 }
 
 /// Folds an envelope of the log that was folded before, into rows that do not know it: after a crash, or to reindex.
@@ -54,12 +68,13 @@ pub fn fold(overlay: &mut Overlay<'_>, stored: &Stored, genesis: &NetworkGenesis
 /// # Errors
 /// When the store fails.
 pub fn fold_again(overlay: &mut Overlay<'_>, stored: &Stored, genesis: &NetworkGenesis) -> Result<Folded, ReadError> {
-    fold_into(overlay, stored, genesis, Work { again: true, ..Work::default() })
+    fold_into(overlay, stored, None, genesis, Work { again: true, ..Work::default() })
 }
 
 fn fold_into(
     overlay: &mut Overlay<'_>,
     stored: &Stored,
+    admitted: Option<&IdentityState>,
     genesis: &NetworkGenesis,
     mut work: Work,
 ) -> Result<Folded, ReadError> {
@@ -72,7 +87,7 @@ fn fold_into(
     let entry = Entry { id, cursor: stored.cursor, kind, body, applied: false, core: None, content: None };
     index::put(overlay, &entry);
     if kind.is_identity_operation() {
-        let core = identity::fold::arrived(overlay, stored, genesis, &mut work)?;
+        let core = identity::fold::arrived(overlay, stored, admitted, genesis, &mut work)?;
         if core.is_some() {
             index::put(overlay, &Entry { core, ..entry });
         }

@@ -26,7 +26,7 @@ pub mod void;
 mod vouch;
 mod work;
 
-pub use fold::{Evicted, Folded, fold, fold_again, refold};
+pub use fold::{Evicted, Folded, fold, fold_admitted, fold_again, refold};
 pub use overlay::Overlay;
 pub use port::{Cursor, Envelopes, Origin, ReadError, ReadPort, RowWrite, Rows, Stored};
 pub use void::VoidReason;

@@ -3,7 +3,7 @@
 //! Of the operations that extend one state the one with the greatest rank wins. Equals freeze the identity, unless a
 //! resolve of that rank names one of them; resolves that name different ones freeze it too.
 
-use super::row::{Operation, Summary};
+use super::row::{Branch, Operation, Summary};
 use crate::port::{ReadError, Rows};
 use crate::void::VoidReason;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +13,7 @@ use tidepool_protocol::identity::IdentityState;
 /// The winning branch of `summary`'s author, as it follows from all `operations`.
 pub(crate) fn decide(summary: &Summary, operations: &[Operation]) -> Summary {
     let mut decided = Summary::new(summary.genesis.clone());
-    decided.operations = operations.len() as u64;
+    decided.branch.operations = operations.len() as u64;
     let mut children: BTreeMap<EnvelopeId, Vec<&Operation>> = BTreeMap::new();
     // Whatever extends another genesis of the same core extends the beginning of the one chain.
     let beginnings: BTreeSet<EnvelopeId> = operations
@@ -31,18 +31,18 @@ pub(crate) fn decide(summary: &Summary, operations: &[Operation]) -> Summary {
     while let Some(siblings) = children.get(&state.operation) {
         match winner(siblings) {
             Winner::Plain(next) => {
-                decided.path.push(next.state.operation);
+                decided.branch.path.push(next.state.operation);
                 close(&mut decided, state, &next.state);
                 state = &next.state;
             }
             Winner::Resolved(next, resolves) => {
-                decided.resolves.extend(resolves);
-                decided.path.push(next.state.operation);
+                decided.branch.resolves.extend(resolves);
+                decided.branch.path.push(next.state.operation);
                 close(&mut decided, state, &next.state);
                 state = &next.state;
             }
             Winner::Tied(tied) => {
-                decided.tied = tied;
+                decided.branch.tied = tied;
                 break;
             }
         }
@@ -86,8 +86,8 @@ fn close(decided: &mut Summary, before: &IdentityState, next: &IdentityState) {
     }
     let listed = |key| next.rotation.contains(key) || next.signing.iter().any(|entry| entry.key == *key);
     for key in before.signing.iter().map(|entry| &entry.key).chain(&before.rotation) {
-        if !listed(key) && !decided.closed.contains(key) {
-            decided.closed.push(*key);
+        if !listed(key) && !decided.branch.closed.contains(key) {
+            decided.branch.closed.push(*key);
         }
     }
 }
@@ -95,24 +95,24 @@ fn close(decided: &mut Summary, before: &IdentityState, next: &IdentityState) {
 /// Why an envelope whose `auth` is `operation` is void for its branch.
 pub(crate) fn reason(
     rows: &dyn Rows,
-    summary: &Summary,
+    branch: &Branch,
     operation: &EnvelopeId,
 ) -> Result<Option<VoidReason>, ReadError> {
     let mut at = *operation;
     // A chain is no longer than its operations.
-    for _ in 0..=summary.operations {
-        if summary.is_on_path(&at) {
+    for _ in 0..=branch.operations {
+        if branch.is_on_path(&at) {
             return Ok(None);
         }
-        let Some(found) = Operation::get(rows, &summary.genesis.author, &at)? else { return Ok(None) };
+        let Some(found) = Operation::get(rows, &branch.author, &at)? else { return Ok(None) };
         if found.extends == EnvelopeId::ZERO {
             // Another genesis of the same core: it stands, and what came down to it here has lost.
             return Ok((at != *operation).then_some(VoidReason::BranchLost));
         }
-        if summary.tied.contains(&at) {
+        if branch.tied.contains(&at) {
             return Ok(Some(VoidReason::BranchFrozen));
         }
-        if summary.is_on_path(&found.extends) {
+        if branch.is_on_path(&found.extends) {
             return Ok(Some(VoidReason::BranchLost));
         }
         at = found.extends;

@@ -21,16 +21,18 @@ use tidepool_protocol::{EnvelopeId, Kind, NetworkGenesis};
 pub(crate) fn arrived(
     overlay: &mut Overlay<'_>,
     stored: &Stored,
+    admitted: Option<&IdentityState>,
     genesis: &NetworkGenesis,
     work: &mut Work,
 ) -> Result<Option<VoidReason>, ReadError> {
+    let admitted = admitted.filter(|state| state.operation == stored.envelope.id());
     if stored.envelope.header().kind.is_genesis() {
-        return begun(overlay, stored, genesis, work);
+        return begun(overlay, stored, admitted, genesis, work);
     }
     let header = stored.envelope.header();
     let Some(before) = Summary::get(overlay, &header.author)? else { return Ok(Some(VoidReason::Body)) };
     let Some(state) = before.state_at(overlay, &header.auth)? else { return Ok(Some(VoidReason::Body)) };
-    let Ok(operation) = operation(&state, stored, genesis) else { return Ok(Some(VoidReason::Body)) };
+    let Ok(operation) = operation(&state, stored, admitted, genesis) else { return Ok(Some(VoidReason::Body)) };
     operation.put(overlay);
     let operations = Operation::all(overlay, &header.author)?;
     let after = decide(&before, &operations);
@@ -43,16 +45,23 @@ pub(crate) fn arrived(
     if lost_keeper || !only_grew(&before, &after) {
         reweigh(overlay, &before, &after, &operations, work)?;
     }
-    branch::reason(overlay, &after, &stored.envelope.id())
+    branch::reason(overlay, &after.branch, &stored.envelope.id())
 }
 
 fn begun(
     overlay: &mut Overlay<'_>,
     stored: &Stored,
+    admitted: Option<&IdentityState>,
     genesis: &NetworkGenesis,
     work: &mut Work,
 ) -> Result<Option<VoidReason>, ReadError> {
-    let Ok(state) = begin(&stored.envelope, &genesis.params) else { return Ok(Some(VoidReason::Body)) };
+    let state = match admitted {
+        Some(state) => state.clone(),
+        None => match begin(&stored.envelope, &genesis.params) {
+            Ok(state) => state,
+            Err(_) => return Ok(Some(VoidReason::Body)),
+        },
+    };
     match Summary::get(overlay, &state.author)? {
         None => {
             if !state.is_node {
@@ -90,10 +99,18 @@ fn another_genesis(
     Ok(())
 }
 
-fn operation(extended: &IdentityState, stored: &Stored, genesis: &NetworkGenesis) -> Result<Operation, IdentityError> {
+fn operation(
+    extended: &IdentityState,
+    stored: &Stored,
+    admitted: Option<&IdentityState>,
+    genesis: &NetworkGenesis,
+) -> Result<Operation, IdentityError> {
     let envelope = &stored.envelope;
     let header = envelope.header();
-    let state = extend(extended, envelope, &genesis.params)?;
+    let state = match admitted {
+        Some(state) => state.clone(),
+        None => extend(extended, envelope, &genesis.params)?,
+    };
     let rank = rank(extended, envelope)?;
     let stands = if header.kind == Kind::RESOLVE { resolved(envelope.body().unwrap_or_default())? } else { None };
     let extends = header.auth;
@@ -129,11 +146,12 @@ fn set_home(overlay: &mut Overlay<'_>, before: Option<&IdentityState>, now: &Ide
 
 /// Whether the branch only went on, and closed nothing: then no verdict of before changes.
 fn only_grew(before: &Summary, after: &Summary) -> bool {
-    after.path.starts_with(&before.path)
-        && after.closed == before.closed
-        && after.tied.is_empty()
-        && before.tied.is_empty()
-        && after.operations == before.operations + (after.path.len() - before.path.len()) as u64
+    after.branch.path.starts_with(&before.branch.path)
+        && after.branch.closed == before.branch.closed
+        && after.branch.tied.is_empty()
+        && before.branch.tied.is_empty()
+        && after.branch.operations
+            == before.branch.operations + (after.branch.path.len() - before.branch.path.len()) as u64
 }
 
 /// Passes on what another branch, a freeze or closed keys change.
@@ -146,7 +164,7 @@ fn reweigh(
 ) -> Result<(), ReadError> {
     for operation in operations {
         let id = operation.state.operation;
-        let reason = branch::reason(overlay, after, &id)?;
+        let reason = branch::reason(overlay, &after.branch, &id)?;
         if let Some(mut entry) = index::get(overlay, &id)?
             && entry.core != reason
         {
@@ -155,8 +173,11 @@ fn reweigh(
         }
     }
     let author = codec::short(&after.genesis.author.0);
-    let same_branch = after.path.starts_with(&before.path) && after.tied == before.tied;
-    if same_branch && after.closed == before.closed && after.keepers(overlay)? == before.keepers(overlay)? {
+    let same_branch = after.branch.path.starts_with(&before.branch.path) && after.branch.tied == before.branch.tied;
+    if same_branch
+        && after.branch.closed == before.branch.closed
+        && after.keepers(overlay)? == before.keepers(overlay)?
+    {
         return Ok(());
     }
     if !same_branch {

@@ -4,7 +4,7 @@ pub(crate) mod branch;
 pub(crate) mod fold;
 mod row;
 
-pub(crate) use row::{Operation, Summary};
+pub(crate) use row::{Branch, Operation, Summary};
 
 use crate::codec;
 use crate::port::{ReadError, Rows};
@@ -39,8 +39,8 @@ pub(crate) fn summary(rows: &dyn Rows, author: AuthorId) -> Result<Option<Summar
 pub fn current(rows: &dyn Rows, author: AuthorId) -> Result<Option<Identity>, ReadError> {
     let Some(summary) = Summary::get(rows, &author)? else { return Ok(None) };
     let state = summary.current(rows)?;
-    let path = std::iter::once(summary.genesis.operation).chain(summary.path).collect();
-    Ok(Some(Identity { state, frozen: !summary.tied.is_empty(), closed: summary.closed, path }))
+    let path = std::iter::once(summary.genesis.operation).chain(summary.branch.path).collect();
+    Ok(Some(Identity { state, frozen: !summary.branch.tied.is_empty(), closed: summary.branch.closed, path }))
 }
 
 /// The state that `operation` made, on whatever branch it stands: what admission checks an envelope's `auth` against.
@@ -61,7 +61,7 @@ pub fn state_at(rows: &dyn Rows, author: AuthorId, operation: &EnvelopeId) -> Re
 pub fn chain(rows: &dyn Rows, author: AuthorId) -> Result<Vec<EnvelopeId>, ReadError> {
     let Some(summary) = Summary::get(rows, &author)? else { return Ok(Vec::new()) };
     let mut chain = vec![summary.genesis.operation];
-    if summary.operations > 0 {
+    if summary.branch.operations > 0 {
         chain.extend(Operation::all(rows, &author)?.iter().map(|operation| operation.state.operation));
     }
     Ok(chain)

@@ -1,7 +1,7 @@
 //! The core's verdict on one envelope, from rows alone: exact at once, also while a job still tells content of a change.
 
 use super::{VoidReason, pending};
-use crate::identity::{self, Summary, branch};
+use crate::identity::{Branch, branch};
 use crate::index::{self, Entry};
 use crate::logs::edit::Log;
 use crate::logs::place::LogAt;
@@ -12,16 +12,16 @@ use tidepool_protocol::{AuthorId, Header};
 /// What verdicts on one author's envelopes need to know of its identity.
 #[derive(Debug, Default)]
 pub(crate) struct Author {
-    known: Option<(AuthorId, Option<Summary>)>,
+    known: Option<(AuthorId, Option<Branch>)>,
 }
 
 impl Author {
     /// Reads the identity once for many envelopes of one author.
-    fn summary(&mut self, rows: &dyn Rows, author: AuthorId) -> Result<Option<&Summary>, ReadError> {
+    fn branch(&mut self, rows: &dyn Rows, author: AuthorId) -> Result<Option<&Branch>, ReadError> {
         if self.known.as_ref().is_none_or(|(known, _)| *known != author) {
-            self.known = Some((author, identity::summary(rows, author)?));
+            self.known = Some((author, Branch::get(rows, &author)?));
         }
-        Ok(self.known.as_ref().and_then(|(_, summary)| summary.as_ref()))
+        Ok(self.known.as_ref().and_then(|(_, branch)| branch.as_ref()))
     }
 
     /// Why a logged envelope with these bits is void, for what its identity and its log say. `entry` is as recorded:
@@ -36,11 +36,11 @@ impl Author {
         if let Some(VoidReason::Body | VoidReason::NotRotationKey) = entry.core {
             return Ok(entry.core);
         }
-        let Some(summary) = self.summary(rows, header.author)? else { return Ok(bits.chain()) };
-        if let Some(reason) = branch::reason(rows, summary, &header.auth)? {
+        let Some(branch) = self.branch(rows, header.author)? else { return Ok(bits.chain()) };
+        if let Some(reason) = branch::reason(rows, branch, &header.auth)? {
             return Ok(Some(reason));
         }
-        if summary.closed.contains(&header.key) {
+        if branch.closed.contains(&header.key) {
             return Ok((!bits.has(Bits::KEPT)).then_some(VoidReason::KeyClosed));
         }
         Ok(bits.chain())

@@ -134,7 +134,7 @@ pub(crate) fn gather(overlay: &mut Overlay<'_>, at: LogAt, work: &mut Work) -> R
         let header = stored.envelope.header();
         let Some(checkpoint) = body(&stored) else { continue };
         let Some(summary) = identity::summary(overlay, header.author)? else { continue };
-        if branch::reason(overlay, &summary, &header.auth)?.is_some() {
+        if branch::reason(overlay, &summary.branch, &header.auth)?.is_some() {
             continue;
         }
         for head in &checkpoint.heads {

@@ -59,7 +59,7 @@ fn rows_get(port: &dyn ReadPort, key: &[u8]) -> Result<Option<bytes::Bytes>, Rea
 fn has_effect(port: &dyn ReadPort, stored: &Stored) -> Result<bool, ReadError> {
     let header = stored.envelope.header();
     let Some(summary) = identity::summary(port, header.author)? else { return Ok(false) };
-    if branch::reason(port, &summary, &header.auth)?.is_some() || !by_rotation_key(port, header)? {
+    if branch::reason(port, &summary.branch, &header.auth)?.is_some() || !by_rotation_key(port, header)? {
         return Ok(false);
     }
     let id = stored.envelope.id().short();
