@@ -128,7 +128,7 @@ impl<S: Store, C: Custody> Node<S, C> {
         }
         let cursor = self.turn.next_cursor();
         let stored = Stored { cursor, received_ms: self.now, origin, envelope };
-        self.fold(&stored, true)?;
+        self.fold(&stored, state.as_ref(), true)?;
         self.gate.seen.insert(id);
         if let Some(state) = state {
             self.gate.states.insert(id, state);
@@ -136,8 +136,9 @@ impl<S: Store, C: Custody> Node<S, C> {
         Ok(Some(cursor))
     }
 
-    /// Folds an envelope into the views and the digests; pushes it into the open batch when it is new to the log.
-    pub(crate) fn fold(&mut self, stored: &Stored, push: bool) -> Result<(), ReadError> {
+    /// Folds an envelope into the views and the digests; pushes it into the open batch when it is new to the log. `state` is
+    /// what admission made of an identity operation.
+    pub(crate) fn fold(&mut self, stored: &Stored, state: Option<&IdentityState>, push: bool) -> Result<(), ReadError> {
         let tree = Tree::of(&stored.envelope);
         let point = digest::point_of(&stored.envelope);
         let genesis = self.rules.genesis();
@@ -147,8 +148,11 @@ impl<S: Store, C: Custody> Node<S, C> {
                 rows.push(stored.clone());
             }
             // What the log still holds when it is folded again is held for a reason that may lie further on.
-            let fold = if push { tidepool_views::fold } else { tidepool_views::fold_again };
-            let folded = fold(rows, stored, genesis)?;
+            let folded = match state {
+                _ if !push => tidepool_views::fold_again(rows, stored, genesis)?,
+                Some(state) => tidepool_views::fold_admitted(rows, stored, state, genesis)?,
+                None => tidepool_views::fold(rows, stored, genesis)?,
+            };
             if digest::insert(rows, tree, &point)?
                 && let Some(of) = sums.get_mut(usize::from(tree.slot.number()))
             {

@@ -47,7 +47,7 @@ impl<S: Store, C: Custody> Node<S, C> {
             let Some(last) = next.last() else { break };
             at = last.cursor;
             for stored in &next {
-                self.fold(stored, false)?;
+                self.fold(stored, None, false)?;
             }
             let genesis = self.rules.genesis();
             while self.turn.overlay(&self.store, |rows| void::run_jobs(rows, genesis, JOB_BUDGET))? {}
