@@ -75,7 +75,9 @@ impl Node {
             if let Some(status) = self.child.as_mut().unwrap().try_wait().unwrap() {
                 panic!("the node ended with {status}:\n{}", std::fs::read_to_string(self.log_path()).unwrap());
             }
-            serde_json::from_slice(&std::fs::read(&ready).ok()?).ok()
+            // A node that was killed left its own behind: the process tells them apart.
+            let found: Value = serde_json::from_slice(&std::fs::read(&ready).ok()?).ok()?;
+            (found["pid"] == self.pid()).then_some(found)
         });
         self.api = self.ready["api"].as_str().unwrap().to_owned();
     }
