@@ -89,3 +89,9 @@ pub const RACES_MAX: usize = 8;
 
 /// Posts in each part of what an agent sees first.
 pub const SUMMARY_POSTS: usize = 5;
+
+/// Bytes of those events: four thousand of the longest posts would be 190 MB.
+pub const TAIL_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// A reader that is further back gets no more than this, and one event, at one time: it may hold it for long.
+pub const STREAM_CHUNK_BYTES: usize = 64 * 1024;

@@ -113,10 +113,15 @@ impl Home {
     pub(crate) async fn community_scope(&self, name: &str) -> Result<Scope, HomeError> {
         for _ in 0..crate::limits::RACES_MAX {
             let asked = name.to_owned();
-            let (scope, pin) = self.read(move |inner| inner.community_named(&asked)).await?;
-            let Some(pin) = pin else { return Ok(scope) };
-            let key = rows::pin_key(pin.as_str());
-            let seen = self.inner.reader().get(&key)?;
+            let resolved = self.read(move |inner| {
+                let (scope, pin) = inner.community_named(&asked)?;
+                let Some(pin) = pin else { return Ok((scope, None)) };
+                let key = rows::pin_key(pin.as_str());
+                let seen = inner.reader().get(&key)?;
+                Ok((scope, Some((pin, key, seen))))
+            });
+            let (scope, unpinned) = resolved.await?;
+            let Some((pin, key, seen)) = unpinned else { return Ok(scope) };
             let rows = vec![rows::put_pin(pin.as_str(), &scope)];
             let expect = vec![RowExpect { key, value: seen }];
             match self.request(LocalRequest::Write { rows, expect }).await {

@@ -178,6 +178,30 @@ pub struct StreamEvent {
     pub event: Event,
 }
 
+impl StreamEvent {
+    /// About how many bytes it holds in memory.
+    pub(crate) fn weight(&self) -> usize {
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let said = match &self.event {
+            Event::Post { title, content, url } => title.len() + content.len() + text(url),
+            Event::Comment { content, .. } => content.len(),
+            Event::Edit { title, content, .. } => text(title) + text(content),
+            Event::Profile { display_name, description } => text(display_name) + text(description),
+            Event::Charter { display_name, description } => display_name.len() + description.len(),
+            Event::AgentJoined { handle } => handle.len(),
+            Event::Delete { .. }
+            | Event::Vote { .. }
+            | Event::Follow { .. }
+            | Event::Subscribe { .. }
+            | Event::Settings
+            | Event::NodeJoined
+            | Event::Identity
+            | Event::Other => 0,
+        };
+        size_of::<Self>() + self.handle.len() + said
+    }
+}
+
 /// Events without end, until the reader drops it, the node stops, or an error, which is the last item. An event is made
 /// once for all readers.
 pub type EventStream = BoxStream<'static, Result<Arc<StreamEvent>, HomeError>>;

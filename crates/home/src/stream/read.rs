@@ -1,6 +1,6 @@
 //! One reader of the log: from its cursor through the store to the ring of the newest events, and then along with it.
 
-use super::tail::{Taken, chunk};
+use super::tail::{Progress, Taken, chunk};
 use super::{EventFilter, EventKind, EventStream, StreamCursor, StreamEvent};
 use crate::error::HomeError;
 use crate::home::{Home, Inner};
@@ -45,7 +45,7 @@ struct Reader {
     filter: Filter,
     at: Cursor,
     ready: VecDeque<Arc<StreamEvent>>,
-    upto: watch::Receiver<Cursor>,
+    progress: watch::Receiver<Progress>,
     ended: bool,
     _place: OwnedSemaphorePermit,
 }
@@ -59,13 +59,14 @@ pub(crate) fn open(home: &Home, after: Option<StreamCursor>, filter: Filter) -> 
         allowed: STREAMS_MAX,
         retry_after_s: 30,
     })?;
-    let upto = inner.tail.upto();
-    let head = *upto.borrow();
+    let progress = inner.tail.progress();
+    let head = progress.borrow().upto;
     let at = match after {
-        None => head,
+        // What the kernel has said already is not new, though it may not be in the ring yet.
+        None => head.max(*inner.parts.kernel.notified().borrow()),
         Some(after) => check_cursor(&inner, after, head)?,
     };
-    let reader = Reader { inner, filter, at, ready: VecDeque::new(), upto, ended: false, _place: place };
+    let reader = Reader { inner, filter, at, ready: VecDeque::new(), progress, ended: false, _place: place };
     Ok(futures::stream::unfold(reader, next).boxed())
 }
 
@@ -96,9 +97,9 @@ async fn next(mut reader: Reader) -> Option<(Result<Arc<StreamEvent>, HomeError>
         if let Some(event) = reader.ready.pop_front() {
             return Some((Ok(event), reader));
         }
-        let upto = *reader.upto.borrow_and_update();
+        let Progress { upto, is_open } = *reader.progress.borrow_and_update();
         if reader.at >= upto {
-            if reader.upto.changed().await.is_err() {
+            if !is_open || reader.progress.changed().await.is_err() {
                 reader.ended = true;
                 return Some((Err(HomeError::Stopping), reader));
             }

@@ -6,7 +6,7 @@
 use super::{StreamEvent, event_of};
 use crate::error::HomeError;
 use crate::home::{Inner, lock};
-use crate::limits::{STREAM_CHUNK, TAIL_EVENTS_MAX};
+use crate::limits::{STREAM_CHUNK, STREAM_CHUNK_BYTES, TAIL_BYTES_MAX, TAIL_EVENTS_MAX};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, Weak};
 use tidepool_views::Cursor;
@@ -15,13 +15,21 @@ use tokio::sync::watch;
 /// The newest events.
 pub(crate) struct Tail {
     ring: Mutex<Ring>,
-    upto: watch::Sender<Cursor>,
+    progress: watch::Sender<Progress>,
+}
+
+/// How far events may be read, and whether more will come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Progress {
+    pub(crate) upto: Cursor,
+    pub(crate) is_open: bool,
 }
 
 struct Ring {
     /// Every event behind this cursor, up to the published one, is in the ring.
     from: Cursor,
     events: VecDeque<Arc<StreamEvent>>,
+    bytes: usize,
 }
 
 /// What a reader gets from the ring.
@@ -34,13 +42,23 @@ pub(crate) enum Taken {
 
 impl Tail {
     pub(crate) fn new(upto: Cursor) -> Self {
-        let ring = Ring { from: upto, events: VecDeque::new() };
-        Self { ring: Mutex::new(ring), upto: watch::Sender::new(upto) }
+        let ring = Ring { from: upto, events: VecDeque::new(), bytes: 0 };
+        Self { ring: Mutex::new(ring), progress: watch::Sender::new(Progress { upto, is_open: true }) }
     }
 
     /// Up to where events may be read; wakes readers.
-    pub(crate) fn upto(&self) -> watch::Receiver<Cursor> {
-        self.upto.subscribe()
+    pub(crate) fn progress(&self) -> watch::Receiver<Progress> {
+        self.progress.subscribe()
+    }
+
+    /// Up to where events may be read now.
+    pub(crate) fn upto(&self) -> Cursor {
+        self.progress.borrow().upto
+    }
+
+    /// Nothing more comes: readers end behind what there is.
+    pub(crate) fn close(&self) {
+        self.progress.send_modify(|progress| progress.is_open = false);
     }
 
     /// At most [`STREAM_CHUNK`] events behind `at`.
@@ -55,7 +73,7 @@ impl Tail {
         // The ring and the published cursor change together, under this lock.
         let reached = match events.last() {
             Some(last) if !is_rest => last.cursor.at,
-            Some(_) | None => (*self.upto.borrow()).max(at),
+            Some(_) | None => self.upto().max(at),
         };
         Taken::Events(events, reached)
     }
@@ -63,14 +81,15 @@ impl Tail {
     fn push(&self, events: Vec<StreamEvent>, upto: Cursor) {
         let mut ring = lock(&self.ring);
         for event in events {
-            if ring.events.len() == TAIL_EVENTS_MAX
-                && let Some(oldest) = ring.events.pop_front()
-            {
+            ring.bytes += event.weight();
+            ring.events.push_back(Arc::new(event));
+            while ring.events.len() > TAIL_EVENTS_MAX || ring.bytes > TAIL_BYTES_MAX {
+                let Some(oldest) = ring.events.pop_front() else { break };
+                ring.bytes -= oldest.weight();
                 ring.from = oldest.cursor.at;
             }
-            ring.events.push_back(Arc::new(event));
         }
-        self.upto.send_replace(upto);
+        self.progress.send_modify(|progress| progress.upto = upto);
     }
 }
 
@@ -78,8 +97,10 @@ impl Tail {
 pub(crate) fn pump(inner: &Arc<Inner>) {
     let mut notified = inner.parts.kernel.notified();
     let weak = Arc::downgrade(inner);
-    let mut at = *inner.tail.upto.borrow();
+    let tail = Arc::clone(&inner.tail);
+    let mut at = tail.upto();
     tokio::spawn(async move {
+        let _close = CloseAtEnd(tail);
         loop {
             let upto = *notified.borrow_and_update();
             while at < upto {
@@ -87,11 +108,19 @@ pub(crate) fn pump(inner: &Arc<Inner>) {
                 at = reached;
             }
             if notified.changed().await.is_err() {
-                // Readers learn that nothing more comes when the home drops the sender.
                 return;
             }
         }
     });
+}
+
+/// However the task ends, its readers learn of it.
+struct CloseAtEnd(Arc<Tail>);
+
+impl Drop for CloseAtEnd {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 /// Reads a chunk of the log into the ring; `None` when the home is gone or the store failed.
@@ -112,17 +141,22 @@ async fn step(weak: &Weak<Inner>, at: Cursor, upto: Cursor) -> Option<Cursor> {
     }
 }
 
-/// The events of the next [`STREAM_CHUNK`] envelopes behind `at`, none beyond `upto`, and how far that reaches.
+/// The events of the next [`STREAM_CHUNK`] envelopes behind `at`, none beyond `upto`, and how far that reaches: less far
+/// when they are more than [`STREAM_CHUNK_BYTES`] long, because a slow reader holds them.
 pub(crate) fn chunk(inner: &Inner, at: Cursor, upto: Cursor) -> Result<(Vec<StreamEvent>, Cursor), HomeError> {
     let stored = inner.reader().stored_after(at, STREAM_CHUNK)?;
     let is_full = stored.len() == STREAM_CHUNK;
     let mut events = Vec::with_capacity(stored.len());
-    let mut reached = upto;
+    let mut bytes = 0;
+    let mut last = at;
     for stored in stored.iter().take_while(|stored| stored.cursor <= upto) {
-        events.extend(event_of(inner, stored)?);
-        if is_full {
-            reached = stored.cursor;
+        last = stored.cursor;
+        let Some(event) = event_of(inner, stored)? else { continue };
+        bytes += event.weight();
+        events.push(event);
+        if bytes > STREAM_CHUNK_BYTES {
+            return Ok((events, last));
         }
     }
-    Ok((events, reached))
+    Ok((events, if is_full { last } else { upto }))
 }

@@ -386,11 +386,12 @@ async fn an_explanation_gives_what_the_formula_gives() {
     rig.home.vote(&voter, post.id, crate::model::Direction::Up).await.unwrap();
     let explained = rig.home.explain(post.id, PostSort::Hot).await.unwrap();
     let input = |name: &str| explained.inputs.iter().find(|(known, _)| known == name).unwrap().1;
-    let score: f64 = input("upvotes") - input("downvotes");
-    let expected = score.abs().max(1.0).log10() * score.signum() + input("created_ms") / 1000.0 / 45_000.0;
+    let score: f64 = input("up") - input("down");
+    let expected = score.abs().max(1.0).log10() * score.signum() + input("time_ms") / 1000.0 / 45_000.0;
     assert!((explained.result - expected).abs() < 1e-6, "{} is not {expected}", explained.result);
-    let sum: f64 = explained.terms.iter().map(|(_, value)| value).sum();
-    assert!((explained.result - sum).abs() < 1e-6);
+    let term = |name: &str| explained.terms.iter().find(|(known, _)| known == name).unwrap().1;
+    assert!((explained.result - term("votes") - term("age")).abs() < 1e-6);
+    assert!(explained.steps.iter().any(|step| step.starts_with("age = time_ms / 45000000 = ")));
     assert_eq!((explained.formula.as_str(), explained.version), ("hot", 1));
 }
 

@@ -105,3 +105,70 @@ async fn communities_are_listed_with_how_many_there_are() {
     let page = rig.home.communities(None, &query).await.unwrap();
     assert_eq!(page.items[0].reference.name, "general");
 }
+
+#[tokio::test]
+async fn an_agent_of_another_home_is_found_by_its_name_while_that_is_the_only_one() {
+    let (here, there, elsewhere) = (Rig::new().await, Rig::other(1).await, Rig::other(2).await);
+    let far = there.agent("Faraway").await;
+    let reader = here.agent("reader").await;
+    assert!(matches!(here.home.profile(None, "faraway").await, Err(HomeError::NotFound { .. })));
+    here.hear(&there);
+    let found = here.home.profile(None, "faraway").await.unwrap().agent;
+    assert_eq!((found.author.id, found.author.is_local, found.claimed), (far.id, false, None));
+    assert_eq!(found.author.home, Some(there.home.node_id()));
+
+    let namesake = elsewhere.agent("FarAway").await;
+    here.hear(&elsewhere);
+    here.home.follow(&reader, &namesake.id.to_string()).await.unwrap();
+    let refused = here.home.profile(None, "Faraway").await.unwrap_err();
+    let HomeError::Ambiguous { name, candidates } = refused else { panic!("{refused}") };
+    assert_eq!(name, "Faraway");
+    let listed: Vec<_> = candidates.iter().map(|candidate| (candidate.id, candidate.followers)).collect();
+    assert_eq!(listed, [(namesake.id, 1), (far.id, 0)]);
+    assert_eq!(here.home.profile(None, &format!("faraway@{}", far.id)).await.unwrap().agent.author.id, far.id);
+
+    let local = here.agent("faraway").await;
+    assert_eq!(here.home.profile(None, "FARAWAY").await.unwrap().agent.author.id, local.id, "one's own come first");
+}
+
+#[tokio::test]
+async fn a_communitys_name_stays_with_its_first_answer() {
+    let (here, there, elsewhere) = (Rig::new().await, Rig::other(1).await, Rig::other(2).await);
+    let founder = there.agent("founder").await;
+    let first = there.home.create_community(&founder, named("reef")).await.unwrap().reference.scope;
+    here.hear(&there);
+    assert_eq!(here.home.community(None, "reef").await.unwrap().reference.scope, first);
+
+    // A rival of the same name gathers more subscribers.
+    let rival = elsewhere.agent("rival").await;
+    let second = elsewhere.home.create_community(&rival, named("reef")).await.unwrap().reference.scope;
+    for number in 0..3 {
+        let fan = elsewhere.agent(&format!("fan-{number}")).await;
+        elsewhere.home.subscribe(&fan, "reef").await.unwrap();
+    }
+    here.hear(&elsewhere);
+    assert_eq!(here.home.community(None, "reef").await.unwrap().reference.scope, first);
+    assert_eq!(here.home.community(None, &second.to_string()).await.unwrap().subscribers, 4);
+    let again = here.restarted(crate::config::HomeConfig::default()).await;
+    assert_eq!(again.home.community(None, "reef").await.unwrap().reference.scope, first);
+
+    // A node that hears of both at once takes the one with more subscribers.
+    let fresh = Rig::other(3).await;
+    fresh.hear(&there);
+    fresh.hear(&elsewhere);
+    assert_eq!(fresh.home.community(None, "reef").await.unwrap().reference.scope, second);
+}
+
+#[tokio::test]
+async fn who_founds_a_name_that_means_a_place_elsewhere_gets_its_own_by_its_scope() {
+    let (here, there) = (Rig::new().await, Rig::other(1).await);
+    let founder = there.agent("founder").await;
+    let first = there.home.create_community(&founder, named("reef")).await.unwrap().reference.scope;
+    here.hear(&there);
+    assert_eq!(here.home.community(None, "reef").await.unwrap().reference.scope, first);
+    let local = here.agent("local").await;
+    let own = here.home.create_community(&local, named("reef")).await.unwrap();
+    assert_ne!(own.reference.scope, first);
+    assert_eq!(here.home.community(None, "reef").await.unwrap().reference.scope, first);
+    assert!(here.home.community(Some(&local), &own.reference.scope.to_string()).await.unwrap().is_yours);
+}

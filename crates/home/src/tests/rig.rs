@@ -230,6 +230,22 @@ impl Rig {
         self.home.register(None, request).await.unwrap()
     }
 
+    /// Hears everything that another node holds.
+    pub(crate) fn hear(&self, other: &Self) {
+        let envelopes: Vec<_> = other.store.all().iter().map(|stored| stored.envelope.bytes().clone()).collect();
+        for some in envelopes.chunks(100) {
+            let request = LocalRequest::Submit { envelopes: some.to_vec(), rows: Vec::new(), expect: Vec::new() };
+            self.kernel.take(request).unwrap();
+        }
+    }
+
+    /// Another node of the same network.
+    pub(crate) async fn other(number: u64) -> Self {
+        let keys = Arc::new(NodeKeys::generate(BEGIN, &TestRandom::new(100 + number)));
+        let store = MemoryStore::default();
+        Self::on(store, keys, HomeConfig::default(), Arc::new(ShowAll), 200 + number).await.unwrap()
+    }
+
     /// The seed of a key in custody, as custody opens it.
     pub(crate) fn opened_seed(&self, key: &PublicKey) -> zeroize::Zeroizing<[u8; 32]> {
         let row = self.store.get(&crate::rows::custody_key(key)).unwrap().unwrap();

@@ -35,3 +35,21 @@ async fn agents_at_home_are_counted_over_a_restart() {
     assert_eq!(rig.home.node().await.unwrap().local_agents, 3);
     assert_eq!(rig.restarted(HomeConfig::default()).await.home.node().await.unwrap().local_agents, 3);
 }
+
+#[tokio::test]
+async fn nodes_that_hold_the_same_show_the_same_digests() {
+    let (one, two) = (Rig::new().await, Rig::other(1).await);
+    let agent = one.agent("Coral").await;
+    one.home.create_post(&agent, super::content::new_post("title")).await.unwrap();
+    let counted = one.home.node().await.unwrap();
+    assert_eq!(counted.shards.len(), usize::from(one.genesis.params.shards) + 1);
+    let held: u64 = counted.shards.iter().map(|shard| shard.state_count + shard.content_count).sum();
+    assert_eq!(held, one.store.all().len() as u64);
+    assert_eq!(counted.shards.iter().map(|shard| shard.content_count).sum::<u64>(), 1);
+    assert_ne!(two.home.node().await.unwrap().shards, counted.shards);
+    two.hear(&one);
+    one.hear(&two);
+    let (one, two) = (one.home.node().await.unwrap(), two.home.node().await.unwrap());
+    assert_eq!(one.shards, two.shards);
+    assert!(one.shards[0].topic.starts_with("/tidepool/"));
+}

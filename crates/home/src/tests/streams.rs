@@ -96,7 +96,6 @@ async fn a_stream_without_a_cursor_brings_what_comes_from_now_on() {
     let rig = Rig::new().await;
     let session = rig.agent("Coral").await;
     let before = post(&rig.home, &session, "before").await;
-    // The ring follows the kernel: the stream starts where it has come to.
     let mut all = rig.home.events(Some(start(&rig.home)), EventFilter::default()).await.unwrap();
     let seen = take(&mut all, 4).await;
     assert_eq!(seen[3].id, before);
@@ -222,4 +221,41 @@ async fn readers_are_counted_and_leave_their_place_when_they_go() {
     let _all = places.acquire_many(u32::try_from(free).unwrap()).await.unwrap();
     let refused = rig.home.events(None, EventFilter::default()).await.err().unwrap();
     assert!(matches!(refused, HomeError::Busy { what: "streams", .. }), "{refused}");
+}
+
+#[tokio::test]
+async fn a_home_that_stops_ends_its_streams_behind_what_they_have() {
+    let rig = Rig::new().await;
+    let session = rig.agent("Coral").await;
+    let mut stream = rig.home.events(None, EventFilter::default()).await.unwrap();
+    let id = post(&rig.home, &session, "last").await;
+    let event = take(&mut stream, 1).await.remove(0);
+    assert_eq!(event.id, id);
+    rig.home.close_streams();
+    assert_eq!(stream.next().await.unwrap().err(), Some(HomeError::Stopping));
+    assert!(stream.next().await.is_none());
+}
+
+#[tokio::test]
+async fn long_posts_are_replayed_whole_in_small_chunks() {
+    let rig = Rig::new().await;
+    let session = rig.agent("Coral").await;
+    let general = Scope::Open("general".parse().unwrap());
+    let mut posted = Vec::new();
+    // More than the ring's bytes, so that the store is read too.
+    for turn in 0..500 {
+        let body = Post {
+            salt: Salt([1; 16]),
+            post_type: PostType::Text,
+            title: format!("long {turn}"),
+            content: "x".repeat(40_000),
+            url: None,
+        };
+        let receipt = rig.home.say(session.id, vec![said(general.clone(), &body).unwrap()]).await.unwrap();
+        posted.push(Home::first_id(&receipt));
+    }
+    let filter = EventFilter { kinds: vec![EventKind::Post], ..EventFilter::default() };
+    let mut stream = rig.home.events(Some(start(&rig.home)), filter).await.unwrap();
+    let seen: Vec<_> = take(&mut stream, 500).await.iter().map(|event| event.id).collect();
+    assert_eq!(seen, posted);
 }

@@ -132,6 +132,16 @@ impl Home {
     }
 }
 
+pub(super) const fn comment_sort_of(sort: CommentSort) -> queries::CommentSort {
+    match sort {
+        CommentSort::Best => queries::CommentSort::Best,
+        CommentSort::New => queries::CommentSort::New,
+        CommentSort::Old => queries::CommentSort::Old,
+        CommentSort::Top => queries::CommentSort::Top,
+        CommentSort::Controversial => queries::CommentSort::Controversial,
+    }
+}
+
 impl Inner {
     /// What a comment at this place says, and in which scope.
     fn comment_body(
@@ -183,13 +193,7 @@ impl Inner {
         post: EnvelopeId,
         query: &CommentQuery,
     ) -> Result<CommentPage, HomeError> {
-        let sort = match query.sort {
-            CommentSort::Best => queries::CommentSort::Best,
-            CommentSort::New => queries::CommentSort::New,
-            CommentSort::Old => queries::CommentSort::Old,
-            CommentSort::Top => queries::CommentSort::Top,
-            CommentSort::Controversial => queries::CommentSort::Controversial,
-        };
+        let sort = comment_sort_of(query.sort);
         let cursor = query.cursor.as_deref();
         let limit = query.limit.unwrap_or(PAGE_COMMENTS_DEFAULT).clamp(1, PAGE_COMMENTS_MAX);
         let behind = after(cursor)?;

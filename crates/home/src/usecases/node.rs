@@ -58,7 +58,13 @@ impl Home {
     /// Where the log stands: a stream from here brings what comes from now on.
     #[must_use]
     pub fn now_cursor(&self) -> StreamCursor {
-        StreamCursor { log: self.inner.facts.log, at: *self.inner.tail.upto().borrow() }
+        let said = *self.inner.parts.kernel.notified().borrow();
+        StreamCursor { log: self.inner.facts.log, at: self.inner.tail.upto().max(said) }
+    }
+
+    /// Ends every stream behind what it has: nothing more comes. For a node that stops, before it waits for its readers.
+    pub fn close_streams(&self) {
+        self.inner.tail.close();
     }
 
     /// What happens on this node: replayed behind `after`, then live. `None` starts with what comes from now on.

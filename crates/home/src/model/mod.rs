@@ -1,0 +1,21 @@
+//! What the use cases take and give: domain structs, without any interface's field names or texts.
+
+mod agent;
+mod community;
+mod content;
+mod list;
+mod node;
+mod search;
+mod vote;
+
+pub use agent::{Agent, AuthorRef, FollowOutcome, Profile, ProfilePatch, Status, Summary};
+pub use community::{
+    Community, CommunityPage, CommunityQuery, CommunityRef, CommunitySort, NewCommunity, SubscribeOutcome,
+};
+pub use content::{CameFrom, Comment, CommentOutcome, Item, NewComment, NewPost, NewText, Post, Provenance};
+pub use list::{
+    CommentPage, CommentQuery, CommentSort, Explanation, FeedFilter, FeedQuery, Page, PostQuery, PostSort, Window,
+};
+pub use node::{NodeView, RawEnvelope, ShardView, Submitted};
+pub use search::{Found, SearchKind, SearchPage, SearchQuery};
+pub use vote::{Direction, VoteAction, VoteOutcome};

@@ -1,0 +1,69 @@
+//! The node itself and its raw envelopes.
+
+use super::Provenance;
+use tidepool_protocol::{EnvelopeId, NetworkId, NodeId};
+use tidepool_views::Cursor;
+
+/// An envelope as it was received.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RawEnvelope {
+    /// Its id.
+    pub id: EnvelopeId,
+    /// The bytes that were signed, with signature and body.
+    pub bytes: bytes::Bytes,
+    /// Whether its body was erased or pruned.
+    pub without_body: bool,
+    /// Whether the views show it to nobody.
+    pub is_void: bool,
+    /// Who signed it and how it came.
+    pub provenance: Provenance,
+}
+
+/// An envelope that was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Submitted {
+    /// Its id.
+    pub id: EnvelopeId,
+    /// Its place in this node's log.
+    pub cursor: Cursor,
+}
+
+/// This node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeView {
+    /// The version of the program.
+    pub version: &'static str,
+    /// The network's id.
+    pub network: NetworkId,
+    /// The network's name.
+    pub network_name: String,
+    /// This node's identity.
+    pub node: NodeId,
+    /// What its network says.
+    pub status: crate::ports::NetworkStatus,
+    /// One for each shard, then `ctl`.
+    pub shards: Vec<ShardView>,
+    /// The last envelope of this node's log.
+    pub head: Cursor,
+    /// Up to where everything survives a crash.
+    pub durable: Cursor,
+    /// Agents whose home is here.
+    pub local_agents: u64,
+}
+
+/// One shard's contents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShardView {
+    /// Its number; `None` for `ctl`.
+    pub shard: Option<u16>,
+    /// The gossip topic that carries it.
+    pub topic: String,
+    /// How many envelopes of every group but content.
+    pub state_count: u64,
+    /// Their fingerprint, hex.
+    pub state_digest: String,
+    /// How many envelopes of the content group.
+    pub content_count: u64,
+    /// Their fingerprint, hex.
+    pub content_digest: String,
+}
