@@ -83,6 +83,13 @@ impl Outgoing {
         self.done(&oldest)
     }
 
+    /// Too old for gossip from the start.
+    pub(crate) fn leave_to_sync(&mut self, cursor: Cursor) {
+        if let Some(entry) = self.entries.get_mut(&cursor) {
+            entry.standing = Standing::LeftToSync;
+        }
+    }
+
     /// These need no more care. Returns the rows that go.
     fn done(&mut self, cursors: &[Cursor]) -> Vec<RowWrite> {
         let mut gone = Vec::new();

@@ -8,7 +8,7 @@ use crate::bundler::Announce;
 use crate::effect::Effect;
 use crate::store::{Batch, Store, StoreError};
 use bytes::Bytes;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use tidepool_views::overlay::Pending;
 use tidepool_views::{Cursor, Overlay, ReadError, RowWrite};
 
@@ -137,12 +137,19 @@ impl Turn {
     /// Appends the open batch. Returns whether a flush must be asked for.
     pub(crate) fn close<S: Store>(&mut self, store: &mut S) -> Result<bool, StoreError> {
         if self.has_open() {
-            let (derived, stored) = std::mem::take(&mut self.pending).into_parts();
+            let (derived, mut stored) = std::mem::take(&mut self.pending).into_parts();
+            // What came and left within this batch never reaches the log.
+            let mut erased = std::mem::take(&mut self.erased);
+            if !erased.is_empty() {
+                let fresh: BTreeSet<Cursor> = stored.iter().map(|stored| stored.cursor).collect();
+                stored.retain(|stored| !erased.contains(&stored.cursor));
+                erased.retain(|cursor| !fresh.contains(cursor));
+            }
             self.inputs = 0;
             self.settle();
             let durable = std::mem::take(&mut self.durable_rows);
             let durable = durable.into_iter().map(|(key, value)| RowWrite { key, value }).collect();
-            store.append(Batch::new(stored, derived, durable, std::mem::take(&mut self.erased)))?;
+            store.append(Batch::new(stored, derived, durable, erased))?;
             self.appended.append(&mut self.open);
             self.dirty = true;
         }

@@ -15,6 +15,7 @@ use crate::store::{Batch, Store, StoreError};
 use crate::turn::Speech;
 use std::collections::BTreeMap;
 use tidepool_protocol::envelope::LogId;
+use tidepool_protocol::limits::GOSSIP_AGE_MS_MAX;
 use tidepool_protocol::{Envelope, EnvelopeId, Epoch, TimeMs, Verified};
 use tidepool_views::{Cursor, Origin, RowWrite};
 
@@ -250,7 +251,11 @@ impl<S: Store, C: Custody> Node<S, C> {
             self.turn.write_all_lazily(gone);
         }
         for (envelope, cursor) in written {
-            self.announce_later(envelope, Some(*cursor))?;
+            if self.now.since_ms(envelope.header().time_ms) > GOSSIP_AGE_MS_MAX {
+                self.outgoing.leave_to_sync(*cursor);
+            } else {
+                self.announce_later(envelope, Some(*cursor))?;
+            }
         }
         Ok(())
     }

@@ -249,3 +249,45 @@ fn a_node_starts_where_its_derived_rows_end() {
     let heads = tidepool_views::logs::heads(world.net.store(0), author, None, 10).unwrap();
     assert_eq!(heads.iter().map(|head| head.id).collect::<Vec<_>>(), [two]);
 }
+
+#[test]
+fn of_many_at_one_position_the_two_lowest_ids_stay() {
+    use tidepool_views::testing::Writer;
+    let mut world = World::new(17, Faults::NONE, 2, 1);
+    world.register(0);
+    let agent = &world.agents[0];
+    let mut writer = Writer::new(agent.author(), agent.state.operation, &agent.key, general());
+    writer.time_ms = START;
+    let mut rivals: Vec<_> = (0..12).map(|number| writer.clone().post(&format!("rival {number}"))).collect();
+    // One node hears them in the one order, the other in the other: in one frame, and one by one.
+    let bundle = |envelopes: &[&tidepool_protocol::Verified<tidepool_protocol::Envelope>]| {
+        let envelopes = envelopes.iter().map(|envelope| envelope.bytes().clone()).collect();
+        tidepool_protocol::Bundle {
+            envelopes,
+            identities: vec![world.agents[0].genesis.bytes().clone(), world.nodes[0].genesis.bytes().clone()],
+        }
+        .encode()
+    };
+    let topic = super::delivery::topic_of(&rivals[0]);
+    let all = bundle(&rivals.iter().collect::<Vec<_>>());
+    let single: Vec<Bytes> = rivals.iter().rev().map(|rival| bundle(&[rival])).collect();
+    world.net.gossip(0, 1, topic, all);
+    world.net.run(50);
+    for frame in single {
+        world.net.gossip(1, 0, topic, frame);
+        world.net.run(50);
+    }
+    world.net.connect(0, 1);
+    world.net.run(5_000);
+    rivals.sort_by_key(|rival| rival.id());
+    for at in 0..2 {
+        let held: Vec<bool> = rivals.iter().map(|rival| world.holds(at, &rival.id())).collect();
+        assert_eq!(held.iter().filter(|held| **held).count(), 2);
+        assert!(held[0] && held[1]);
+        let log = world.net.store(at).all();
+        assert_eq!(log.iter().filter(|stored| stored.envelope.header().scope == general()).count(), 2);
+        check_digests(&world, at);
+    }
+    assert!(world.all_equal());
+    assert!(world.net.counters(0).evicted > 0 || world.net.counters(0).not_held > 0);
+}

@@ -20,25 +20,26 @@ fn a_post_reaches_every_node_within_its_bundle() {
 
 #[test]
 fn nothing_is_said_before_it_is_durable() {
+    let soon = T0.plus_ms(1_000);
     let node = TestNode::new(1);
     let settings = NodeSettings::archive(network(), node.id, node.key.public_key());
     let store = MemoryStore::default();
     let mut machine = Node::new(store.clone(), Keys::new([node.key.clone()]), settings);
     let mut outbox = Outbox::default();
-    machine.step(Input::Started, START, &mut outbox);
+    machine.step(Input::Started, soon, &mut outbox);
     let request = LocalRequest::Submit { envelopes: vec![node.genesis.bytes().clone()], rows: vec![], expect: vec![] };
-    machine.step(Input::Local { ticket: Ticket(1), request }, START, &mut outbox);
+    machine.step(Input::Local { ticket: Ticket(1), request }, soon, &mut outbox);
     let ticket = outbox.0.iter().find_map(|effect| match effect {
         Effect::Verify { ticket, .. } => Some(*ticket),
         _ => None,
     });
     let results = vec![Ok(node.genesis.clone())];
     outbox.0.clear();
-    machine.step(Input::Verified { ticket: ticket.unwrap(), results }, START, &mut outbox);
-    machine.step(Input::TurnEnded, START, &mut outbox);
+    machine.step(Input::Verified { ticket: ticket.unwrap(), results }, soon, &mut outbox);
+    machine.step(Input::TurnEnded, soon, &mut outbox);
     assert_eq!(outbox.0, [Effect::Flush]);
     outbox.0.clear();
-    machine.step(Input::Durable { upto: store.flush() }, START, &mut outbox);
+    machine.step(Input::Durable { upto: store.flush() }, soon, &mut outbox);
     assert!(matches!(outbox.0[..], [Effect::Notify { .. }, Effect::Reply { .. }, Effect::SetTimer { .. }]));
     assert!(machine.is_idle());
 }
@@ -84,4 +85,21 @@ pub(super) fn topic_of(envelope: &tidepool_protocol::Envelope) -> tidepool_proto
         Some(shard) => Topic::Shard { generation: 0, shard },
         None => Topic::Ctl,
     }
+}
+
+#[test]
+fn what_is_too_old_for_gossip_is_left_to_sync_from_the_start() {
+    let mut world = World::with(4, Faults::NONE, 2, 1, &|settings| settings.anti_entropy_ms = 30_000);
+    world.link_all();
+    world.net.run(2_000);
+    // The genesis of an agent is signed at the beginning of the week, an hour ago.
+    let before = world.net.counters(0).bundles;
+    world.register(0);
+    world.net.run(1_000);
+    assert_eq!(world.net.counters(0).bundles, before);
+    assert_eq!(world.net.counters(0).outbox, 2, "the node's own genesis and the agent's");
+    world.net.run(62_000);
+    assert!(world.holds(1, &world.agents[0].genesis.id()));
+    assert_eq!(world.net.counters(0).outbox, 0, "the peer's digest covers it");
+    assert!(!world.net.verdicts.iter().any(|(_, verdict)| *verdict != Verdict::Accept));
 }
