@@ -188,6 +188,8 @@ pub fn layers(run: &Run) -> Result<Figment, ConfigError> {
     figment = flag(figment, "api_listen", run.api.as_ref().and_then(|api| text(api)));
     figment = flag(figment, "net.listen", texts(&run.listen));
     figment = flag(figment, "net.seeds", texts(&run.seed));
+    let accept = run.accept_lost_tail.then(|| figment::value::Value::from(true));
+    figment = flag(figment, "store.accept_lost_tail", accept);
     figment = flag(figment, "log.filter", run.log.as_ref().and_then(|filter| text(filter)));
     let format = run.log_format.map(|format| match format {
         LogFormat::Text => "text",

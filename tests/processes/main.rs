@@ -6,5 +6,6 @@ mod clients;
 mod crash;
 mod hostile;
 mod mesh;
+mod store;
 mod stranger;
 mod support;

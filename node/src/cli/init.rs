@@ -10,8 +10,7 @@ use crate::runtime::{self, StartError};
 const TEMPLATE: &str = include_str!("tidepool.toml");
 
 pub(super) fn init(place: &Place) -> Result<Exit, Failure> {
-    let run = Run { place: place.clone(), listen: vec![], seed: vec![], api: None, log_format: None, log: None };
-    let config = config::load(&run)?;
+    let config = config::load(&Run::of(place))?;
     let genesis = config::network(&config)?;
     let directory = DataDir::open(&config.data_dir, genesis.id(), &genesis.name)
         .map_err(|error| Failure::from(StartError::from(error)))?;

@@ -10,6 +10,7 @@ mod output;
 mod peers;
 mod run;
 mod status;
+mod store;
 
 use crate::exit::Exit;
 use clap::{Args, Parser, Subcommand};
@@ -47,6 +48,14 @@ enum Command {
     Peers(Ask),
     /// Import posts and comments of a JSON-lines file through a node that runs meanwhile.
     Import(import::Import),
+    /// Write the log of a node that does not run into one file.
+    Export(store::ExportArgs),
+    /// Make the store of a new node from a file that `export` wrote.
+    ImportStore(store::ImportArgs),
+    /// Read everything in the store of a node that does not run, and check every signature.
+    Verify(Place),
+    /// Drop every view of a node that does not run; its next start folds the log again.
+    Reindex(Place),
     /// A network of nodes in this process.
     #[command(subcommand)]
     Mesh(mesh::MeshCommand),
@@ -92,12 +101,30 @@ pub struct Run {
     /// Serve the HTTP API here; port 0 takes a free one.
     #[arg(long, value_name = "HOST:PORT")]
     pub api: Option<SocketAddr>,
+    /// Start although acknowledged envelopes are missing at the end of the log; peers bring back what they have.
+    #[arg(long)]
+    pub accept_lost_tail: bool,
     /// Log as `text` or `json`.
     #[arg(long, value_name = "FORMAT")]
     pub log_format: Option<crate::config::LogFormat>,
     /// What to log: a level, or directives like `info,tidepool_net=debug`.
     #[arg(long, value_name = "FILTER")]
     pub log: Option<String>,
+}
+
+impl Run {
+    /// Nothing but a place.
+    fn of(place: &Place) -> Self {
+        Self {
+            place: place.clone(),
+            listen: Vec::new(),
+            seed: Vec::new(),
+            api: None,
+            accept_lost_tail: false,
+            log_format: None,
+            log: None,
+        }
+    }
 }
 
 /// Which running node to ask.
@@ -133,6 +160,10 @@ pub fn main(cli: Cli) -> Result<Exit, Failure> {
         Command::Status(ask) => status::status(&ask),
         Command::Peers(ask) => peers::peers(&ask),
         Command::Import(import) => import::import(&import),
+        Command::Export(export) => store::export(&export),
+        Command::ImportStore(import) => store::import(&import),
+        Command::Verify(place) => store::verify(&place),
+        Command::Reindex(place) => store::reindex(&place),
         Command::Mesh(command) => mesh::mesh(&command),
         Command::Config(ConfigCommand::Show(run)) => config::show(&run),
         Command::Config(ConfigCommand::Check(run)) => config::check(&run),

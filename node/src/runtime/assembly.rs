@@ -12,7 +12,7 @@ use super::replies::Replies;
 use super::verifier::Verifier;
 use crate::config::{Config, StoreConfig};
 use crate::datadir::{DataDir, Ready, write_whole};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tidepool_home::{CustodyKeys, Home, LocalPolicy, NodeKeys, Parts, ShowAll, SystemClock, SystemRandom};
 use tidepool_kernel::{Input, Node, NodeSettings, Store};
@@ -230,14 +230,26 @@ impl Drop for RunningNode {
     }
 }
 
-async fn open_store(directory: &DataDir, network: NetworkId, config: StoreConfig) -> Result<SledStore, StartError> {
-    let path = directory.path().join(STORE_DIR);
-    let settings = OpenSettings {
+/// How an operator's settings open a store of `network`.
+#[must_use]
+pub fn store_settings(network: NetworkId, config: &StoreConfig) -> OpenSettings {
+    OpenSettings {
         cache_capacity: config.cache_mib.saturating_mul(1024 * 1024),
         reserve_bytes: config.reserve_mib.saturating_mul(1024 * 1024),
         accept_lost_tail: config.accept_lost_tail,
         ..OpenSettings::new(network)
-    };
+    }
+}
+
+/// Where the store of a data directory lies.
+#[must_use]
+pub fn store_path(directory: &DataDir) -> PathBuf {
+    directory.path().join(STORE_DIR)
+}
+
+async fn open_store(directory: &DataDir, network: NetworkId, config: StoreConfig) -> Result<SledStore, StartError> {
+    let path = store_path(directory);
+    let settings = store_settings(network, &config);
     // A long log is scanned at its opening: seconds that must not hold up the runtime.
     let opened = tokio::task::spawn_blocking(move || SledStore::open(&path, &settings)).await;
     match opened {

@@ -17,7 +17,7 @@ mod replies;
 mod timers;
 mod verifier;
 
-pub use assembly::{KEY_FILE, RunningNode, Setup, node_keys};
+pub use assembly::{KEY_FILE, RunningNode, Setup, node_keys, store_path, store_settings};
 pub use driver::Ended;
 pub use error::StartError;
 pub use in_process::InProcess;
