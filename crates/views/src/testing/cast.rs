@@ -3,8 +3,8 @@
 use super::{T0, network, salt};
 use serde_bytes::ByteBuf;
 use tidepool_protocol::identity::{
-    AgentCore, AgentGenesis, Change, HomeSignature, IdentityState, KeyUse, NodeCore, NodeGenesis, Proposal, Resolve,
-    Revoke, Rotate, WorkSubject, begin, extend, possession_proof,
+    AgentCore, AgentGenesis, Change, HomeSignature, IdentityState, KeyUse, NodeCore, NodeGenesis, NodeRotate, Proposal,
+    Resolve, Revoke, Rotate, WorkSubject, begin, extend, possession_proof,
 };
 use tidepool_protocol::{
     AgentId, AuthorId, Envelope, EnvelopeId, NodeId, PublicKey, SecretKey, Signer, TimeMs, Verified, cbor,
@@ -67,6 +67,20 @@ impl TestNode {
         let genesis = body.draft(network.id(), T0).sign(&rotation);
         let state = begin(&genesis, &network.params).expect("a genesis with all its proofs holds");
         Self { id, key, rotation, genesis, state }
+    }
+
+    /// A new signing key, in place of its first one; and the state that makes.
+    #[must_use]
+    pub fn rotate(&self, key: &SecretKey, time_ms: TimeMs) -> (Verified<Envelope>, IdentityState) {
+        let network = network();
+        let proofs = [key, &self.rotation].map(|key| possession_proof(network.id(), self.id.into(), key)).to_vec();
+        let (keys, rotation) = (vec![key.public_key()], vec![self.rotation.public_key()]);
+        let change = Change::NodeRotate(NodeRotate { keys, rotation, proofs });
+        let proposal = Proposal::new(network.id(), &self.state, &change);
+        let nonce = work(&proposal.work(time_ms), network.params.node_work_bits);
+        let envelope = proposal.draft(time_ms, nonce).sign(&self.rotation);
+        let next = extend(&self.state, &envelope, &network.params).expect("an operation with all its proofs holds");
+        (envelope, next)
     }
 
     /// Its word that it takes `agent` in.

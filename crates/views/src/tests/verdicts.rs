@@ -6,18 +6,18 @@ use crate::void::{self, VoidReason};
 use crate::{identity, index};
 use tidepool_protocol::{Envelope, EnvelopeId, Kind, Scope, Signer, Verified};
 
-struct Stage {
-    node: TestNode,
-    agent: TestAgent,
-    memory: Memory,
+pub(super) struct Stage {
+    pub(super) node: TestNode,
+    pub(super) agent: TestAgent,
+    pub(super) memory: Memory,
 }
 
-fn general() -> Scope {
+pub(super) fn general() -> Scope {
     "c/general".parse().unwrap()
 }
 
 impl Stage {
-    fn new(rotation_keys: u64) -> Self {
+    pub(super) fn new(rotation_keys: u64) -> Self {
         let node = TestNode::new(100);
         let agent = TestAgent::new(200, "Ada", &node, rotation_keys);
         let mut stage = Self { memory: Memory::new(), node, agent };
@@ -25,26 +25,26 @@ impl Stage {
         stage
     }
 
-    fn writer(&self) -> Writer {
+    pub(super) fn writer(&self) -> Writer {
         Writer::new(self.agent.author(), self.agent.state.operation, &self.agent.key, general())
     }
 
-    fn keeper(&self) -> Writer {
+    pub(super) fn keeper(&self) -> Writer {
         Writer::new(self.agent.author(), self.agent.state.operation, &self.agent.rotation[0], general())
     }
 
-    fn take(&mut self, envelopes: &[Verified<Envelope>]) {
+    pub(super) fn take(&mut self, envelopes: &[Verified<Envelope>]) {
         self.memory.admit_all(envelopes, &network()).unwrap();
     }
 
-    fn verdict(&self, envelope: &Verified<Envelope>) -> Option<VoidReason> {
+    pub(super) fn verdict(&self, envelope: &Verified<Envelope>) -> Option<VoidReason> {
         let entry = index::get(&self.memory, &envelope.id()).unwrap().expect("it is held");
         let verdict = void::verdict(&self.memory, &entry).unwrap();
         assert_eq!(entry.applied, verdict.is_none() && has_content(envelope), "content knows what stands");
         verdict
     }
 
-    fn verdicts(&self, envelopes: &[&Verified<Envelope>]) -> Vec<Option<VoidReason>> {
+    pub(super) fn verdicts(&self, envelopes: &[&Verified<Envelope>]) -> Vec<Option<VoidReason>> {
         envelopes.iter().map(|envelope| self.verdict(envelope)).collect()
     }
 
@@ -58,10 +58,10 @@ fn has_content(envelope: &Verified<Envelope>) -> bool {
     !kind.is_identity_operation() && kind != Kind::KEEP && kind != Kind::CHECKPOINT
 }
 
-const STANDS: Option<VoidReason> = None;
-const FORK: Option<VoidReason> = Some(VoidReason::Fork);
+pub(super) const STANDS: Option<VoidReason> = None;
+pub(super) const FORK: Option<VoidReason> = Some(VoidReason::Fork);
 const AFTER: Option<VoidReason> = Some(VoidReason::AfterFork);
-const CLOSED: Option<VoidReason> = Some(VoidReason::KeyClosed);
+pub(super) const CLOSED: Option<VoidReason> = Some(VoidReason::KeyClosed);
 
 #[test]
 fn a_log_in_order_stands_and_its_head_is_known() {
@@ -322,78 +322,6 @@ fn countersigned_heads_stand_through_a_fork_until_two_name_different_branches() 
     let keep = stage.keeper().keep(&[&right]);
     stage.take(&[keep]);
     assert_eq!(stage.verdicts(&[&first, &left, &right, &left_next]), [STANDS, FORK, STANDS, AFTER]);
-}
-
-#[test]
-fn equal_operations_freeze_an_identity_until_a_better_one_comes() {
-    let mut stage = Stage::new(3);
-    let agent = stage.agent.clone();
-    let keys = &agent.rotation;
-    let (a, b) = (secret(900), secret(901));
-    let all: Vec<_> = keys.iter().collect();
-    let at = T0.plus_ms(60_000);
-    let (first, first_state) = agent.operation(&agent.state, &agent.rotate(&[&a], &all), &keys[1], &[], at);
-    let (second, _) = agent.operation(&agent.state, &agent.rotate(&[&b], &all), &keys[1], &[], at);
-    stage.take(std::slice::from_ref(&first));
-    let mut writer = Writer::new(agent.author(), first_state.operation, &a, general());
-    writer.time_ms = at;
-    let post = writer.post("by the first");
-    stage.take(std::slice::from_ref(&post));
-    assert_eq!(identity::current(&stage.memory, agent.author()).unwrap().unwrap().state, first_state);
-    assert_eq!(stage.verdicts(&[&first, &post]), [STANDS, STANDS]);
-    stage.take(std::slice::from_ref(&second));
-    let frozen = identity::current(&stage.memory, agent.author()).unwrap().unwrap();
-    assert!(frozen.frozen);
-    assert_eq!(frozen.state, agent.state);
-    let reason = Some(VoidReason::BranchFrozen);
-    assert_eq!(stage.verdicts(&[&first, &second, &post]), [reason; 3]);
-    // Two of three rotation keys are a majority, whatever their priority.
-    let (better, better_state) = agent.operation(&agent.state, &agent.rotate(&[&b], &all), &keys[2], &[&keys[1]], at);
-    stage.take(std::slice::from_ref(&better));
-    let current = identity::current(&stage.memory, agent.author()).unwrap().unwrap();
-    assert_eq!((current.state, current.frozen), (better_state, false));
-    assert_eq!(current.closed, [agent.key.public_key()]);
-    let lost = Some(VoidReason::BranchLost);
-    assert_eq!(stage.verdicts(&[&first, &second, &post, &better]), [lost, lost, lost, STANDS]);
-}
-
-#[test]
-fn a_resolve_ends_a_freeze_for_the_branch_that_it_names() {
-    let mut stage = Stage::new(1);
-    let agent = stage.agent.clone();
-    let key = &agent.rotation[0];
-    let (a, b) = (secret(900), secret(901));
-    let at = T0.plus_ms(60_000);
-    let (first, first_state) = agent.operation(&agent.state, &agent.rotate(&[&a], &[key]), key, &[], at);
-    let (second, _) = agent.operation(&agent.state, &agent.rotate(&[&b], &[key]), key, &[], at);
-    let (resolve, _) = agent.operation(&agent.state, &agent.resolve(first.id()), key, &[], at);
-    stage.take(&[first.clone(), second.clone(), resolve.clone()]);
-    let current = identity::current(&stage.memory, agent.author()).unwrap().unwrap();
-    assert_eq!((current.state, current.frozen), (first_state, false));
-    assert_eq!(stage.verdicts(&[&first, &second, &resolve]), [STANDS, Some(VoidReason::BranchLost), STANDS]);
-    let mut chain = identity::chain(&stage.memory, agent.author()).unwrap();
-    assert_eq!(chain.remove(0), agent.genesis.id());
-    chain.sort_unstable();
-    let mut expected = [first.id(), second.id(), resolve.id()];
-    expected.sort_unstable();
-    assert_eq!(chain, expected);
-}
-
-#[test]
-fn agents_are_found_by_handle_and_by_home() {
-    let mut stage = Stage::new(1);
-    let other = TestAgent::new(300, "aDa", &stage.node, 1);
-    let longer = TestAgent::new(400, "adah", &stage.node, 1);
-    stage.take(&[other.genesis.clone(), longer.genesis.clone()]);
-    let mut expected = vec![stage.agent.id, other.id];
-    expected.sort_unstable();
-    assert_eq!(identity::by_handle(&stage.memory, "ada").unwrap(), expected);
-    expected.push(longer.id);
-    expected.sort_unstable();
-    assert_eq!(identity::of_home(&stage.memory, stage.node.id, None, 10).unwrap(), expected);
-    assert_eq!(identity::of_home(&stage.memory, stage.node.id, Some(expected[0]), 1).unwrap(), expected[1..2]);
-    let key = identity::node_key(&stage.memory, stage.node.id).unwrap();
-    assert_eq!(key, Some(stage.node.key.public_key()));
 }
 
 #[test]
