@@ -318,3 +318,17 @@ fn a_store_whose_files_vanished_is_a_lost_tail_too() {
     let error = refusal(&path, &settings(), &["cursor 0", "cursor 20"]);
     assert!(matches!(error, OpenError::TailLost { .. }));
 }
+
+#[test]
+fn after_something_could_not_be_read_back_derived_rows_are_computed_anew_once() {
+    let (_directory, path) = closed_store(40);
+    fs::write(path.join("suspect"), "the page at [2]: a value is damaged").unwrap();
+    let mut store = SledStore::open(&path, &settings()).unwrap();
+    assert_eq!((store.head(), store.derived_upto()), (Cursor(40), Cursor::START));
+    check_heavy(&store, 40);
+    refold_heavy(&mut store);
+    store.close().unwrap();
+    let store = SledStore::open(&path, &settings()).unwrap();
+    assert_eq!(store.derived_upto(), Cursor(40));
+    check_heavy(&store, 40);
+}

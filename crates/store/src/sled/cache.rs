@@ -113,3 +113,6 @@ impl BlockCache {
         self.spans.remove(&start.0);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -70,3 +70,6 @@ fn read_slot(bytes: &[u8], at: usize) -> Option<Acknowledged> {
     let acknowledged = Acknowledged { batch: number(0..8)?, cursor: Cursor(number(8..16)?) };
     (slot(acknowledged) == found).then_some(acknowledged)
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use super::layout::{META, Meta, Record, number_of, record_key};
 use super::marker::{Acknowledged, Marker};
 use super::redo;
 use super::settings::OpenSettings;
-use super::shared::{Shared, Writer};
+use super::shared::{Shared, Writer, suspect_path};
 use crate::frames::FrameError;
 use crate::layers::Memtable;
 use std::fs;
@@ -32,6 +32,7 @@ pub(crate) fn open(path: &Path, settings: &OpenSettings) -> Result<Shared, OpenE
     let (marker, acknowledged) = Marker::open(&path.join("acknowledged")).map_err(OpenError::io(path))?;
     match recover(path, settings, &engine, acknowledged) {
         Ok(Recovered::Whole(state)) => {
+            settle_suspicion(path, &engine, state.meta).map_err(OpenError::io(path))?;
             Ok(Shared::new(engine, path.to_owned(), settings.clone(), (marker, state.meta, state.writer)))
         }
         Ok(Recovered::TailLost(state)) if settings.accept_lost_tail => {
@@ -204,7 +205,11 @@ fn derived_state(
             && target.batch <= batch
             && target.derived_upto <= head
     });
-    let certain = !lost && meta.derived_upto <= head;
+    let suspect = suspect_path(path).exists();
+    if suspect {
+        tracing::warn!("something could not be read back; derived rows are computed again");
+    }
+    let certain = !lost && !suspect && meta.derived_upto <= head;
     match redo {
         Some((target, rows)) if certain => {
             for row in &rows {
@@ -221,6 +226,20 @@ fn derived_state(
             Ok(Cursor::START)
         }
     }
+}
+
+/// Makes the new generation durable that a suspicion led to, and forgets the suspicion.
+fn settle_suspicion(path: &Path, engine: &Engine, meta: Meta) -> std::io::Result<()> {
+    let suspect = suspect_path(path);
+    if !suspect.exists() {
+        return Ok(());
+    }
+    let mut batch = ::sled::Batch::default();
+    batch.insert(&META, meta.seal().map_err(std::io::Error::other)?);
+    engine.apply(batch).map_err(std::io::Error::other)?;
+    engine.write_out().map_err(std::io::Error::other)?;
+    engine.sync()?;
+    fs::remove_file(suspect)
 }
 
 /// Goes on behind the lost cursors, so that none is used twice, and computes derived rows anew.

@@ -110,16 +110,17 @@ impl Rows for SledReader {
         let in_memory = view.active.get(key).or_else(|| view.frozen.as_ref().and_then(|frozen| frozen.get(key)));
         match in_memory {
             Some(value) => Ok(value.clone()),
-            None => pages::get(&self.shared.engine, &self.shared.pages, view.space(is_durable(*family)), key),
+            None => pages::get(&self.shared.engine, &self.shared.pages, view.space(is_durable(*family)), key)
+                .map_err(|error| self.shared.suspect(error)),
         }
     }
 
     fn scan(&self, from: &[u8], to: &[u8], visit: &mut dyn FnMut(&[u8], &Bytes) -> bool) -> Result<(), ReadError> {
-        self.walk(from, to, Direction::Up, visit)
+        self.walk(from, to, Direction::Up, visit).map_err(|error| self.shared.suspect(error))
     }
 
     fn scan_back(&self, from: &[u8], to: &[u8], visit: &mut dyn FnMut(&[u8], &Bytes) -> bool) -> Result<(), ReadError> {
-        self.walk(from, to, Direction::Down, visit)
+        self.walk(from, to, Direction::Down, visit).map_err(|error| self.shared.suspect(error))
     }
 }
 

@@ -9,11 +9,11 @@ use super::pages::PageCache;
 use super::settings::{OpenSettings, Point};
 use crate::layers::Memtable;
 use crate::sync::{read, replace};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, RwLock};
 use std::time::Instant;
 use tidepool_kernel::StoreError;
-use tidepool_views::Cursor;
+use tidepool_views::{Cursor, ReadError};
 
 /// What readers see: rows in memory above the pages, and how far the log goes. Cloning is O(1).
 #[derive(Clone)]
@@ -122,6 +122,16 @@ impl Shared {
         }
     }
 
+    /// Notes that something could not be read back, so that the next start computes derived rows anew: a damaged page
+    /// heals, and the node does not stop at it again and again. A damaged block does not heal: peers or an export have it.
+    pub(crate) fn suspect(&self, error: ReadError) -> ReadError {
+        if let Err(second) = std::fs::write(suspect_path(&self.path), &error.reason) {
+            tracing::error!(error = %second, "could not note that the store is damaged");
+        }
+        tracing::error!(%error, "damaged; the next start computes derived rows anew");
+        error
+    }
+
     /// Remembers a failure, for everybody who would write.
     pub(crate) fn fail(&self, error: StoreError) -> StoreError {
         let _ = self.failure.set(error.clone());
@@ -134,6 +144,11 @@ impl Shared {
             None => Ok(()),
         }
     }
+}
+
+/// Where a reader notes that something could not be read back.
+pub(crate) fn suspect_path(directory: &Path) -> PathBuf {
+    directory.join("suspect")
 }
 
 /// A failure of the engine or of a file while writing.

@@ -1,1 +1,47 @@
-//! Pages.
+//! How pages are cut.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use super::*;
+
+fn rows(count: u32, value_bytes: usize) -> Vec<(Bytes, Bytes)> {
+    let row = |n: u32| {
+        let key = [&[0x20][..], &n.to_be_bytes()].concat();
+        (Bytes::from(key), Bytes::from(vec![1; value_bytes]))
+    };
+    (0..count).map(row).collect()
+}
+
+#[test]
+fn a_page_within_its_bound_stays_whole_and_an_empty_one_goes() {
+    let writes = cut(Space::Durable, vec![3, 0x20], rows(10, 100));
+    assert_eq!(writes.len(), 1);
+    assert_eq!(writes[0].1.as_ref().unwrap().rows.len(), 10);
+    let writes = cut(Space::Durable, vec![3, 0x20], Vec::new());
+    assert!(writes.len() == 1 && writes[0].1.is_none());
+}
+
+#[test]
+fn a_page_beyond_its_bound_is_cut_into_pieces_that_join_without_gap() {
+    for (count, value_bytes) in [(500, 40), (3, 5_000), (1, 50_000), (2_000, 1)] {
+        let all = rows(count, value_bytes);
+        let writes = cut(Space::Derived(7), Space::Derived(7).key(&[0x20]), all.clone());
+        assert_eq!(writes[0].0, Space::Derived(7).key(&[0x20]), "the first piece keeps its key");
+        let mut joined = Vec::new();
+        for (index, (key, page)) in writes.iter().enumerate() {
+            let page = page.as_ref().unwrap();
+            assert!(page.packed_len() <= PAGE_BYTES_MAX || page.rows.len() == 1);
+            assert!(index == 0 || *key == Space::Derived(7).key(&page.rows[0].0), "a piece starts at its first row");
+            joined.extend(page.rows.clone());
+        }
+        assert!(joined == all);
+    }
+}
+
+#[test]
+fn a_page_reads_back_and_one_out_of_order_does_not() {
+    let page = Page { rows: rows(50, 30) };
+    assert!(Page::open(&page.seal().unwrap()).unwrap().rows == page.rows);
+    let mut rows = rows(3, 3);
+    rows.swap(0, 2);
+    assert!(Page::open(&Page { rows }.seal().unwrap()).is_err());
+}
