@@ -3,6 +3,7 @@
 //! A deterministic function of the rows before it and the envelope: never of the time, never of randomness. Folding one
 //! log in its order gives the same rows again.
 
+use crate::content;
 use crate::identity;
 use crate::index::{self, Entry};
 use crate::logs::insert::{Placed, insert, trim};
@@ -174,5 +175,5 @@ fn finish(overlay: &mut Overlay<'_>, mut work: Work, genesis: &NetworkGenesis) -
         }
     }
     settle(overlay, work.dirty, genesis)?;
-    Ok(Folded { evicted, jobs: void::pending(overlay)? })
+    Ok(Folded { evicted, jobs: void::pending(overlay)? || content::jobs_wait(overlay)? })
 }

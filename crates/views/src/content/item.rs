@@ -26,10 +26,6 @@ pub(crate) struct Item {
     pub(crate) title_edit: Option<Short>,
     /// The edit whose text is shown.
     pub(crate) content_edit: Option<Short>,
-    /// Attached comments that answer it directly.
-    pub(crate) replies: u32,
-    /// Visible comments in a post's tree.
-    pub(crate) comments: u32,
 }
 
 /// Where a comment says that it stands.
@@ -65,8 +61,6 @@ impl Item {
         row.extend_from_slice(&self.author.0);
         row.extend_from_slice(&self.time.0.to_be_bytes());
         row.extend_from_slice(&self.scope);
-        row.extend_from_slice(&self.replies.to_be_bytes());
-        row.extend_from_slice(&self.comments.to_be_bytes());
         if let Some(place) = &self.place {
             row.extend_from_slice(&place.root);
             row.extend_from_slice(&place.parent);
@@ -85,8 +79,6 @@ impl Item {
         let author = AuthorId(row.array()?);
         let time = TimeMs(row.u64()?);
         let scope = row.array()?;
-        let replies = u32::from_be_bytes(row.array()?);
-        let comments = u32::from_be_bytes(row.array()?);
         let place = if flags & COMMENT == 0 {
             None
         } else {
@@ -96,19 +88,7 @@ impl Item {
         let content_edit = if flags & CONTENT == 0 { None } else { Some(row.array()?) };
         row.finish()?;
         let (attached, removed) = (flags & ATTACHED != 0, flags & REMOVED != 0);
-        Ok(Self {
-            author,
-            time,
-            scope,
-            place,
-            attached,
-            removed,
-            own_vote,
-            title_edit,
-            content_edit,
-            replies,
-            comments,
-        })
+        Ok(Self { author, time, scope, place, attached, removed, own_vote, title_edit, content_edit })
     }
 }
 
@@ -122,6 +102,42 @@ pub(crate) fn put(overlay: &mut Overlay<'_>, id: &Short, item: &Item) {
 
 pub(crate) fn delete(overlay: &mut Overlay<'_>, id: &Short) {
     overlay.delete(keys::item(id));
+}
+
+/// What hangs below a post or comment. Kept whether that is here or not, because its answers may leave it later than it
+/// goes, and come to it later than it comes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tree {
+    /// Attached comments that answer it directly.
+    pub(crate) replies: u32,
+    /// Visible comments in a post's whole tree.
+    pub(crate) comments: u32,
+}
+
+/// What hangs below `id`.
+pub(crate) fn tree(rows: &dyn Rows, id: &Short) -> Result<Tree, ReadError> {
+    let Some(row) = rows.get(&keys::tree(id))? else { return Ok(Tree::default()) };
+    let mut row = Unpack::new(keys::TREE, &row);
+    let tree = Tree { replies: u32::from_be_bytes(row.array()?), comments: u32::from_be_bytes(row.array()?) };
+    row.finish()?;
+    Ok(tree)
+}
+
+/// Changes what hangs below `id`.
+pub(crate) fn change_tree(
+    overlay: &mut Overlay<'_>,
+    id: &Short,
+    change: impl FnOnce(&mut Tree),
+) -> Result<(), ReadError> {
+    let mut tree = tree(overlay, id)?;
+    change(&mut tree);
+    let key = keys::tree(id);
+    if tree == Tree::default() {
+        overlay.delete(key);
+    } else {
+        overlay.put(key, [tree.replies.to_be_bytes(), tree.comments.to_be_bytes()].concat());
+    }
+    Ok(())
 }
 
 /// All votes on a target in one scope, the author's own among them.

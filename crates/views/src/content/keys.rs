@@ -53,6 +53,10 @@ pub(crate) const COMMUNITIES: u8 = 0x44;
 pub(crate) const TOTALS: u8 = 0x45;
 /// Whether the genesis communities were written: `[BEGUN]`.
 pub(crate) const BEGUN: u8 = 0x46;
+/// What hangs below a post or comment, counted: `[TREE, id16]`.
+pub(crate) const TREE: u8 = 0x47;
+/// Answers that are not in line with what they answer yet: `[TREE_JOB, id16]`.
+pub(crate) const TREE_JOB: u8 = 0x48;
 
 /// Families whose rows are chunks, for tests that compare stores whose chunks were cut at different places.
 #[cfg(test)]
@@ -100,6 +104,14 @@ pub(crate) fn tail_id(key: &[u8]) -> Option<Short> {
 
 pub(crate) fn item(id: &Short) -> Vec<u8> {
     key(ITEM, &[id])
+}
+
+pub(crate) fn tree(id: &Short) -> Vec<u8> {
+    key(TREE, &[id])
+}
+
+pub(crate) fn tree_job(id: &Short) -> Vec<u8> {
+    key(TREE_JOB, &[id])
 }
 
 pub(crate) fn counts(target: &Short, scope: &Short) -> Vec<u8> {

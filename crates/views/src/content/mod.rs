@@ -10,7 +10,7 @@
 //! Both see the envelope itself in the index.
 
 pub(crate) mod agents;
-pub(crate) mod comments;
+mod comments;
 pub(crate) mod communities;
 pub(crate) mod counters;
 pub(crate) mod item;
@@ -23,10 +23,11 @@ pub(crate) mod register;
 mod shown;
 #[cfg(test)]
 mod tests;
+pub(crate) mod trees;
 pub(crate) mod votes;
 
 use crate::overlay::Overlay;
-use crate::port::{ReadError, Stored};
+use crate::port::{ReadError, Rows, Stored};
 use crate::void::VoidReason;
 use register::Step;
 use tidepool_protocol::identity::IdentityState;
@@ -80,6 +81,23 @@ pub fn identity_began(
 /// When the store fails.
 pub fn identity_ended(overlay: &mut Overlay<'_>, state: &IdentityState) -> Result<(), ReadError> {
     if state.is_node { Ok(()) } else { agents::ended(overlay, state) }
+}
+
+/// Whether [`run_jobs`] has something to do. While it has, answers about trees are exact, counters are not yet.
+///
+/// # Errors
+/// When the store fails.
+pub fn jobs_wait(rows: &dyn Rows) -> Result<bool, ReadError> {
+    trees::jobs_wait(rows)
+}
+
+/// Goes on with trees of comments whose post or parent came or went, at most `budget` comments. `true` when more is left.
+/// [`crate::void::run_jobs`] calls it.
+///
+/// # Errors
+/// When the store fails.
+pub fn run_jobs(overlay: &mut Overlay<'_>, budget: usize) -> Result<bool, ReadError> {
+    trees::run_jobs(overlay, budget)
 }
 
 fn change(

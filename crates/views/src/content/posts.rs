@@ -4,7 +4,7 @@ use super::item::{self, Item, Place};
 use super::keys::{Short, author_tag, scope_tag};
 use super::refs::Waiting;
 use super::register::Step;
-use super::{comments, marks, refs, shown, votes};
+use super::{marks, refs, shown, trees, votes};
 use crate::overlay::Overlay;
 use crate::port::{ReadError, Stored};
 use tidepool_protocol::Header;
@@ -28,8 +28,6 @@ pub(crate) fn arrive(
         own_vote: 0,
         title_edit: None,
         content_edit: None,
-        replies: 0,
-        comments: 0,
     };
     if waiting.votes {
         item.own_vote = votes::value(overlay, id, &scope, &author_tag(&header.author))?;
@@ -57,12 +55,11 @@ fn apply(overlay: &mut Overlay<'_>, stored: &Stored) -> Result<(), ReadError> {
     if item.visible() {
         shown::show(overlay, &id, &item, Step::Apply)?;
     }
-    if waiting.answers { comments::judge_answers(overlay, &id, true) } else { Ok(()) }
+    if waiting.answers { trees::settle(overlay, &id) } else { Ok(()) }
 }
 
 fn retract(overlay: &mut Overlay<'_>, stored: &Stored) -> Result<(), ReadError> {
     let id = stored.envelope.id().short();
-    comments::judge_answers(overlay, &id, false)?;
     let Some(item) = item::get(overlay, &id)? else { return Ok(()) };
     if item.visible() {
         shown::show(overlay, &id, &item, Step::Retract)?;
@@ -70,5 +67,5 @@ fn retract(overlay: &mut Overlay<'_>, stored: &Stored) -> Result<(), ReadError> 
     let waiting = Waiting::about(overlay, &id)?;
     refs::judge_waiting(overlay, &id, &item, waiting, false)?;
     item::delete(overlay, &id);
-    Ok(())
+    if waiting.answers { trees::settle(overlay, &id) } else { Ok(()) }
 }

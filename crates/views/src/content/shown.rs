@@ -39,14 +39,12 @@ pub(crate) fn show(overlay: &mut Overlay<'_>, id: &Short, item: &Item, step: Ste
             })?;
             change_community(overlay, &item.scope, |community| community.comments += one)?;
             change_totals(overlay, |totals| totals.comments += one)?;
-            if let Some(mut root) = item::get(overlay, &place.root)? {
-                root.comments = match step {
-                    Step::Apply => root.comments + 1,
-                    Step::Retract => root.comments.saturating_sub(1),
+            item::change_tree(overlay, &place.root, |tree| {
+                tree.comments = match step {
+                    Step::Apply => tree.comments + 1,
+                    Step::Retract => tree.comments.saturating_sub(1),
                 };
-                item::put(overlay, &place.root, &root);
-            }
-            Ok(())
+            })
         }
     }
 }

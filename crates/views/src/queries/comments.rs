@@ -8,7 +8,7 @@ use crate::chunks::Direction;
 use crate::codec::prefix_end;
 use crate::content::item::{self, Item};
 use crate::content::keys::{self, Owner, Short, author_tag, scope_tag, tail_id};
-use crate::content::{comments, lists};
+use crate::content::{lists, trees};
 use crate::port::{ReadError, ReadPort};
 use crate::rank::Votes;
 use bytes::Bytes;
@@ -87,6 +87,7 @@ pub fn tree(
     if item.place.is_some() || found.0.envelope.id() != *post {
         return Ok(None);
     }
+    let total = u64::from(item::tree(port, &id)?.comments);
     let limit = paging.count();
     let mut keys = roots(port, &id, &item, sort, paging)?;
     let more = keys.len() > limit;
@@ -97,7 +98,7 @@ pub fn tree(
         // A page is never empty for want of room, so its reader always comes further.
         if given >= TREE_MAX {
             page.next = last;
-            return Ok(Some(CommentPage { threads: page, total: u64::from(item.comments) }));
+            return Ok(Some(CommentPage { threads: page, total }));
         }
         if let Some(root) = tail_id(&key)
             && let Some(thread) = thread(port, &mut loader, &root, sort, REPLIES_MAX.min(TREE_MAX - given))?
@@ -108,7 +109,7 @@ pub fn tree(
         last = Some(After([&[sort_code(sort)][..], &key].concat()));
     }
     page.next = if more { last } else { None };
-    Ok(Some(CommentPage { threads: page, total: u64::from(item.comments) }))
+    Ok(Some(CommentPage { threads: page, total }))
 }
 
 /// A page of a list of comments, the latest first. Removed ones are not in it.
@@ -175,7 +176,7 @@ fn by_time(
     latest_first: bool,
     (after, limit): (Option<&[u8]>, usize),
 ) -> Result<Vec<Bytes>, ReadError> {
-    let claim = comments::claim_below(id, parent);
+    let claim = trees::claim_below(id, parent);
     let end = prefix_end(&claim);
     let (first, last) = (Bound::Included(&claim[..]), Bound::Excluded(&end[..]));
     let (bounds, direction) = match (latest_first, after) {
@@ -218,7 +219,7 @@ fn thread(
     let mut leaves = vec![Leaf { above: 0, order: Vec::new(), thread: Thread { comment, replies: Vec::new() } }];
     let mut waiting = VecDeque::from([(*root, item, 0)]);
     while let Some((id, item, at)) = waiting.pop_front() {
-        if item.replies == 0 || leaves.len() > limit {
+        if leaves.len() > limit || item::tree(port, &id)?.replies == 0 {
             continue;
         }
         let left = limit + 1 - leaves.len();

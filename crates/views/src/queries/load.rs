@@ -7,6 +7,7 @@ use super::{Comment, Post, State};
 use crate::content::counters;
 use crate::content::item::{self, Item};
 use crate::content::keys::Short;
+use crate::content::trees;
 use crate::port::{ReadError, ReadPort, Stored};
 use crate::{identity, index, void};
 use std::collections::BTreeMap;
@@ -17,6 +18,8 @@ use tidepool_protocol::{AuthorId, Body};
 pub(crate) struct Loader<'p> {
     port: &'p dyn ReadPort,
     authors: BTreeMap<AuthorId, AuthorBrief>,
+    /// Whether trees are being brought in line, once it was asked.
+    jobs_wait: Option<bool>,
 }
 
 /// The envelope whose id begins with `id`, and its body, unless it is void or has none.
@@ -56,7 +59,7 @@ struct Edits {
 
 impl<'p> Loader<'p> {
     pub(crate) fn new(port: &'p dyn ReadPort) -> Self {
-        Self { port, authors: BTreeMap::new() }
+        Self { port, authors: BTreeMap::new(), jobs_wait: None }
     }
 
     /// What is shown of an author.
@@ -75,6 +78,14 @@ impl<'p> Loader<'p> {
         };
         self.authors.insert(*id, brief.clone());
         Ok(brief)
+    }
+
+    fn is_reachable(&mut self, item: &Item) -> Result<bool, ReadError> {
+        let jobs_wait = match self.jobs_wait {
+            Some(known) => known,
+            None => *self.jobs_wait.insert(trees::jobs_wait(self.port)?),
+        };
+        if jobs_wait { trees::is_reachable(self.port, item) } else { Ok(true) }
     }
 
     fn edits(&self, item: &Item) -> Result<Edits, ReadError> {
@@ -117,7 +128,7 @@ impl<'p> Loader<'p> {
             content: String::new(),
             url: None,
             votes,
-            comment_count: u64::from(item.comments),
+            comment_count: u64::from(item::tree(self.port, id)?.comments),
         };
         if !item.removed {
             let edits = self.edits(item)?;
@@ -139,7 +150,7 @@ impl<'p> Loader<'p> {
 
     /// The same with its row read already.
     pub(crate) fn comment_of(&mut self, id: &Short, item: &Item) -> Result<Option<Comment>, ReadError> {
-        if item.place.is_none() || !item.attached {
+        if item.place.is_none() || !item.attached || !self.is_reachable(item)? {
             return Ok(None);
         }
         let Some((stored, Body::Comment(said))) = shown(self.port, id)? else { return Ok(None) };
@@ -152,7 +163,7 @@ impl<'p> Loader<'p> {
             depth: said.depth,
             content: String::new(),
             votes: item::votes(self.port, id, item)?,
-            reply_count: u64::from(item.replies),
+            reply_count: u64::from(item::tree(self.port, id)?.replies),
         };
         if !item.removed {
             let edits = self.edits(item)?;

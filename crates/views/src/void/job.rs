@@ -2,6 +2,7 @@
 
 use super::settle::settle_range;
 use crate::codec::{self, Unpack, damaged};
+use crate::content;
 use crate::logs::place::LogAt;
 use crate::overlay::Overlay;
 use crate::port::{ReadError, Rows};
@@ -112,11 +113,11 @@ pub(crate) fn pending(rows: &dyn Rows) -> Result<bool, ReadError> {
 pub fn run_jobs(overlay: &mut Overlay<'_>, genesis: &NetworkGenesis, budget: usize) -> Result<bool, ReadError> {
     let mut budget = budget;
     while budget > 0 {
-        let Some((key, range)) = first_job(overlay)? else { return Ok(false) };
+        let Some((key, range)) = first_job(overlay)? else { return content::run_jobs(overlay, budget) };
         overlay.delete(key);
         if let Some(rest) = settle_range(overlay, range, &mut budget, genesis)? {
             put(overlay, rest)?;
         }
     }
-    pending(overlay)
+    Ok(pending(overlay)? || content::jobs_wait(overlay)?)
 }

@@ -2,8 +2,9 @@
 
 use super::answers::all;
 use super::model::Model;
+use super::properties::contents;
 use super::world::{Line, Say, World, agent, community, script};
-use crate::queries::{After, Feed, Paging, RECENT_MAX, Sort, Window, posts};
+use crate::queries::{After, CommentFeed, CommentSort, Feed, Paging, RECENT_MAX, Sort, Window, comments, posts, stats};
 use crate::testing::T0;
 use std::collections::BTreeSet;
 use tidepool_protocol::{Envelope, EnvelopeId, TimeMs, Verified};
@@ -91,4 +92,85 @@ fn rising_goes_on_in_the_order_of_its_first_page_however_much_later_the_next_is_
         assert_eq!(ids(&paged), ids(&at_once));
         assert!(paged.len() > 100);
     }
+}
+
+/// A post with 1,200 comments on it, 1,300 below one of those, and a few that cannot fit.
+fn wide_tree() -> Vec<Verified<Envelope>> {
+    let line = |number: usize, say| Line { author: u8::try_from(number % 5).unwrap(), minute: number as u64, say };
+    let comment = |target, wrong| Say::Comment { target, wrong };
+    let mut lines = vec![line(0, Say::Post { community: 0 })];
+    lines.extend((1..=1_200).map(|number| line(number, comment(0, 0))));
+    // Target 1 is the first comment.
+    lines.extend((1_201..=2_500).map(|number| line(number, comment(1, 0))));
+    lines.extend((2_501..=2_510).map(|number| line(number, comment(0, 2))));
+    lines.extend((2_511..=2_520).map(|number| line(number, Say::Vote { target: number % 7, value: 1, stray: false })));
+    script(&lines)
+}
+
+#[test]
+fn a_large_tree_follows_its_post_in_steps_and_is_hidden_at_once() {
+    let envelopes = wide_tree();
+    let (post, rest) = envelopes.split_first().unwrap();
+    let whole = World::of(&envelopes);
+    let mut world = World::of(&envelopes);
+    assert!(!world.run_jobs(1), "comments that come behind their post leave nothing to do");
+    world.retract(post);
+    let hidden = |world: &World| {
+        rest.iter().all(|comment| comments::get(&world.memory, &comment.id()).unwrap().is_none())
+            && comments::page(&world.memory, &CommentFeed::Everything, Paging::first(100)).unwrap().items.is_empty()
+    };
+    assert!(hidden(&world), "not all is detached yet, but nothing is shown");
+    assert!(stats::stats(&world.memory).unwrap().comments > 0, "a part is left to jobs");
+    let mut steps = 0;
+    while world.run_jobs(100) {
+        steps += 1;
+        assert!(steps % 8 != 0 || hidden(&world));
+    }
+    assert!(steps > 10);
+    assert_eq!(stats::stats(&world.memory).unwrap().comments, 0);
+    let mut expected = World::of(rest);
+    while expected.run_jobs(100) {}
+    assert_eq!(contents(&world), contents(&expected));
+
+    world.apply(post);
+    while world.run_jobs(100) {}
+    assert_eq!(contents(&world), contents(&whole));
+    let page = comments::tree(&world.memory, &post.id(), CommentSort::New, Paging::first(5)).unwrap().unwrap();
+    assert_eq!(page.total, 2_500);
+}
+
+#[test]
+fn a_post_that_comes_and_goes_while_jobs_wait_ends_where_it_stands() {
+    let envelopes = wide_tree();
+    let post = &envelopes[0];
+    let whole = World::of(&envelopes);
+    for turns in 1..4 {
+        let mut world = World::of(&envelopes);
+        for turn in 0..turns {
+            world.retract(post);
+            world.run_jobs(70 * (turn + 1));
+            world.apply(post);
+            world.run_jobs(33 * turn);
+        }
+        while world.run_jobs(250) {}
+        assert_eq!(contents(&world), contents(&whole), "after {turns} turns");
+    }
+}
+
+#[test]
+fn a_tree_whose_middle_goes_and_whose_post_comes_late_is_the_same_in_the_end() {
+    let envelopes = wide_tree();
+    let (post, middle) = (&envelopes[0], &envelopes[1]);
+    let mut backwards: Vec<_> = envelopes.clone();
+    backwards.reverse();
+    let mut late = World::of(&backwards);
+    late.run_jobs(300);
+    late.retract(middle);
+    late.run_jobs(10);
+    late.retract(post);
+    late.apply(middle);
+    late.run_jobs(500);
+    late.apply(post);
+    while late.run_jobs(400) {}
+    assert_eq!(contents(&late), contents(&World::of(&envelopes)));
 }

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use tidepool_protocol::{Envelope, Verified};
 
 /// Everything in the rows, however the chunks were cut; of the index only what is no place in this node's log.
-fn contents(world: &World) -> BTreeMap<(Bytes, Bytes), Bytes> {
+pub(super) fn contents(world: &World) -> BTreeMap<(Bytes, Bytes), Bytes> {
     let mut found = BTreeMap::new();
     for (key, value) in world.memory.rows() {
         if keys::CHUNKED.contains(&key[0]) {

@@ -286,6 +286,13 @@ impl World {
         });
     }
 
+    /// Goes on with trees, at most `budget` comments; whether more is left.
+    pub(crate) fn run_jobs(&mut self, budget: usize) -> bool {
+        let mut more = false;
+        self.change(|overlay| more = content::run_jobs(overlay, budget).unwrap());
+        more
+    }
+
     fn change(&mut self, act: impl FnOnce(&mut Overlay<'_>)) {
         let mut overlay = Overlay::new(&self.memory, Pending::default());
         act(&mut overlay);
