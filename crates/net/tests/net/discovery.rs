@@ -233,15 +233,17 @@ async fn a_node_of_another_network_is_sent_away_and_left_alone() {
     plan.network.0[0] ^= 1;
     let mut foreign = plan.start().await;
     foreign.join(TOPIC);
+    // Either side may be the first to see it; whoever was sent away before it saw has tried once more.
     foreign.counted("peers_foreign", 1).await;
-    foreign.counted("connections_closed", 1).await;
+    let opened = foreign.counted("connections_opened", 1).await;
+    foreign.counted("connections_closed", opened).await;
     let mut b = Plan::new(3).seeds([a.address()]).start().await;
     b.connected(a.peer);
     a.connected(b.peer);
     let heard = |input: &Input| !matches!(input, Input::PeerSubscribed { .. });
     assert!(!a.has_seen(heard), "nothing but its own network");
     assert!(!foreign.has_seen(|_| true));
-    assert_eq!(foreign.counted("connections_opened", 1).await, 1);
+    assert_eq!(foreign.counted("connections_opened", 1).await, opened);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
