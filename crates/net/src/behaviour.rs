@@ -38,8 +38,7 @@ const REPLICATION: NonZeroUsize = NonZeroUsize::new(20).expect("20 is not 0");
 const PROVIDER_TTL: Duration = Duration::from_secs(2 * 60 * 60);
 const PROVIDER_RENEWAL: Duration = Duration::from_secs(30 * 60);
 
-/// How often the routing table is refreshed: loopback meshes live for minutes, others for weeks.
-const REFRESH_LOOPBACK: Duration = Duration::from_secs(30);
+/// How often the routing table is refreshed; while peers are wanted, walks of our own do it sooner.
 const REFRESH: Duration = Duration::from_secs(5 * 60);
 
 /// Between two pings on one connection.
@@ -115,7 +114,7 @@ impl NodeBehaviour {
             memory: memory.into(),
             identify: identify::Behaviour::new(identify),
             ping: ping::Behaviour::new(ping::Config::new().with_interval(PING_INTERVAL)),
-            kad: kad(network, key, loopback, !settings.listen.is_empty()),
+            kad: kad(network, key, !settings.listen.is_empty()),
             gossip: gossip::behaviour(&settings.gossip, network)?,
             sync: request_response::Behaviour::with_codec(
                 SyncCodec { counters },
@@ -129,7 +128,7 @@ impl NodeBehaviour {
 
 /// Kademlia with provider records of topics and nothing else. A node that listens is a server from the start: peers
 /// keep only addresses that they could dial, so one that nobody reaches enters no table.
-fn kad(network: NetworkId, key: &Keypair, loopback: bool, listens: bool) -> kad::Behaviour<MemoryStore> {
+fn kad(network: NetworkId, key: &Keypair, listens: bool) -> kad::Behaviour<MemoryStore> {
     let local = key.public().to_peer_id();
     let store = MemoryStoreConfig {
         max_records: 0,
@@ -148,7 +147,7 @@ fn kad(network: NetworkId, key: &Keypair, loopback: bool, listens: bool) -> kad:
         .set_replication_interval(None)
         .set_provider_record_ttl(Some(PROVIDER_TTL))
         .set_provider_publication_interval(Some(PROVIDER_RENEWAL))
-        .set_periodic_bootstrap_interval(Some(if loopback { REFRESH_LOOPBACK } else { REFRESH }));
+        .set_periodic_bootstrap_interval(Some(REFRESH));
     let mut kad = kad::Behaviour::with_config(local, MemoryStore::with_config(local, store), config);
     kad.set_mode(Some(if listens { kad::Mode::Server } else { kad::Mode::Client }));
     kad
