@@ -1,4 +1,5 @@
 //! Admission alone, beside what it is held against: verifying one envelope.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a benchmark reads its size from the environment")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Digests of ranges in a slot of 100,000 envelopes, or of `BENCH_POINTS`.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a benchmark reads its size from the environment")]
 
 use bytes::Bytes;
 use divan::{Bencher, black_box, counter::ItemsCount};

@@ -1,5 +1,6 @@
 //! Ingest from a frame to what is said of it, on the store in memory: what the kernel and the views cost beside
 //! verification. Each round takes `BENCH_ENVELOPES` (10,000 unless told) envelopes in bundles of 64.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a benchmark reads its size from the environment")]
 
 mod common;
 

@@ -8,7 +8,7 @@
 mod tests;
 
 use bytes::Bytes;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use tidepool_protocol::TimeMs;
 use tidepool_protocol::limits::GOSSIP_AGE_MS_MAX;
 use tidepool_protocol::slot::Topic;
@@ -55,12 +55,14 @@ pub(crate) struct Item {
 pub(crate) struct Outgoing {
     max: usize,
     entries: BTreeMap<Cursor, Entry>,
+    /// The same by tree, so that a digest that covers a slot costs what it covers.
+    of_tree: BTreeMap<Tree, BTreeSet<Cursor>>,
     rows: BTreeMap<Cursor, usize>,
 }
 
 impl Outgoing {
     pub(crate) const fn new(max: usize) -> Self {
-        Self { max, entries: BTreeMap::new(), rows: BTreeMap::new() }
+        Self { max, entries: BTreeMap::new(), of_tree: BTreeMap::new(), rows: BTreeMap::new() }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -74,6 +76,7 @@ impl Outgoing {
         for item in items {
             let Item { cursor, topic, tree, point } = *item;
             self.entries.insert(cursor, Entry { row, topic, tree, point, standing });
+            self.of_tree.entry(tree).or_default().insert(cursor);
         }
         if !items.is_empty() {
             *self.rows.entry(row).or_default() += items.len();
@@ -95,6 +98,12 @@ impl Outgoing {
         let mut gone = Vec::new();
         for cursor in cursors {
             let Some(entry) = self.entries.remove(cursor) else { continue };
+            if let Some(of_tree) = self.of_tree.get_mut(&entry.tree) {
+                of_tree.remove(cursor);
+                if of_tree.is_empty() {
+                    self.of_tree.remove(&entry.tree);
+                }
+            }
             let left = self.rows.get_mut(&entry.row).map(|left| {
                 *left -= 1;
                 *left
@@ -141,9 +150,11 @@ impl Outgoing {
 
     /// A peer holds everything that we hold in this range. Returns the rows that go.
     pub(crate) fn covered(&mut self, tree: Option<Tree>, range: &Range) -> Vec<RowWrite> {
-        let covers = |entry: &Entry| tree.is_none_or(|tree| tree == entry.tree) && range.contains(&entry.point);
-        let covered: Vec<Cursor> =
-            self.entries.iter().filter(|(_, entry)| covers(entry)).map(|(cursor, _)| *cursor).collect();
+        let within = |cursor: &&Cursor| self.entries.get(cursor).is_some_and(|entry| range.contains(&entry.point));
+        let covered: Vec<Cursor> = match tree {
+            Some(tree) => self.of_tree.get(&tree).into_iter().flatten().filter(within).copied().collect(),
+            None => self.entries.keys().filter(within).copied().collect(),
+        };
         self.done(&covered)
     }
 }

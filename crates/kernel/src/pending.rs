@@ -53,6 +53,8 @@ pub(crate) struct Bounds {
 pub(crate) struct PendingQueue {
     bounds: Bounds,
     missing: BTreeMap<AuthorId, Missing>,
+    /// Nothing is due before this.
+    soonest: TimeMs,
     count: usize,
     bytes: usize,
     of_peer: BTreeMap<Peer, (usize, usize)>,
@@ -60,7 +62,7 @@ pub(crate) struct PendingQueue {
 
 impl PendingQueue {
     pub(crate) const fn new(bounds: Bounds) -> Self {
-        Self { bounds, missing: BTreeMap::new(), count: 0, bytes: 0, of_peer: BTreeMap::new() }
+        Self { bounds, missing: BTreeMap::new(), soonest: TimeMs(0), count: 0, bytes: 0, of_peer: BTreeMap::new() }
     }
 
     pub(crate) const fn len(&self) -> usize {
@@ -95,6 +97,9 @@ impl PendingQueue {
             && of_bytes + bytes <= self.bounds.bytes / share;
         if !fits {
             return false;
+        }
+        if !self.missing.contains_key(&author) {
+            self.soonest = now;
         }
         let missing = self.missing.entry(author).or_insert_with(|| Missing {
             waiting: BTreeMap::new(),
@@ -162,6 +167,7 @@ impl PendingQueue {
                 asks.push((peer, *author));
             }
         }
+        self.soonest = self.missing.values().map(|missing| missing.next).min().unwrap_or(now);
         asks
     }
 
@@ -169,6 +175,7 @@ impl PendingQueue {
     pub(crate) fn hurry(&mut self, author: &AuthorId, now: TimeMs) {
         if let Some(missing) = self.missing.get_mut(author) {
             missing.next = now;
+            self.soonest = now;
         }
     }
 
@@ -193,8 +200,8 @@ impl PendingQueue {
         gone.len()
     }
 
-    /// When something is next due.
+    /// When something is next due, or earlier.
     pub(crate) fn due(&self) -> Option<TimeMs> {
-        self.missing.values().map(|missing| missing.next).min()
+        (!self.missing.is_empty()).then_some(self.soonest)
     }
 }

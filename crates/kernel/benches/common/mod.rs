@@ -6,17 +6,17 @@ use tidepool_protocol::{Envelope, Scope, Verified};
 use tidepool_views::testing::{TestAgent, TestNode, Writer, salt};
 
 /// The agents that write.
-pub const AGENTS: u64 = 100;
+pub(crate) const AGENTS: u64 = 100;
 
 /// What is written, and who writes.
-pub struct Workload {
-    pub node: TestNode,
-    pub agents: Vec<TestAgent>,
-    pub envelopes: Vec<Verified<Envelope>>,
+pub(crate) struct Workload {
+    pub(crate) node: TestNode,
+    pub(crate) agents: Vec<TestAgent>,
+    pub(crate) envelopes: Vec<Verified<Envelope>>,
 }
 
 /// `count` envelopes of some 640 bytes: of three, one post and two votes.
-pub fn workload(count: usize) -> Workload {
+pub(crate) fn workload(count: usize) -> Workload {
     let node = TestNode::new(1);
     let agents: Vec<TestAgent> =
         (0..AGENTS).map(|number| TestAgent::new(1_000 + 10 * number, &format!("agent-{number}"), &node, 1)).collect();
@@ -42,7 +42,7 @@ pub fn workload(count: usize) -> Workload {
             };
             writer.write(Post::KIND, body.encode().unwrap())
         } else {
-            writer.vote(posts[(number as usize * 7) % posts.len()], 1)
+            writer.vote(posts[posts.len() * 3 / 7], 1)
         };
         if number.is_multiple_of(3) {
             posts.push(envelope.id());

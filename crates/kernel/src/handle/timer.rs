@@ -27,7 +27,9 @@ impl<S: Store, C: Custody> Node<S, C> {
                 let dropped = self.pending.expire(self.now);
                 self.counters.pending_dropped += u64::try_from(dropped).unwrap_or(0);
                 self.expire_searches()?;
-                self.ask_for_pending()
+                self.ask_for_pending()?;
+                self.set_pending_timer();
+                Ok(())
             }
             Timer::LogHeads => self.on_heads_timer(),
             Timer::Outbox => {

@@ -183,6 +183,9 @@ impl<S: Store, C: Custody> Node<S, C> {
 
     /// Asks peers for identities that are waited for, and comes back when the next is due.
     pub(crate) fn ask_for_pending(&mut self) -> Result<(), StoreError> {
+        if self.pending.due().is_none_or(|due| due > self.now) {
+            return Ok(());
+        }
         let others: Vec<Peer> = self.connected.iter().copied().collect();
         let asks = self.pending.ask(self.now, &self.connected, &others);
         self.ask_identities(asks);
