@@ -1,6 +1,8 @@
 //! The limits that an operator sets, and two ready-made sets.
 
-use serde::{Deserialize, Serialize};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// So many uses in so many seconds: a bucket of `count` that fills up evenly in `per_s`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,9 +30,10 @@ pub struct NewAgentLimits {
     pub communities: Limit,
 }
 
-/// All limits of a home.
+/// All limits of a home. In a configuration it stands as the name of a set (`quota = "moltbook"`) or as a table of
+/// limits; what the table leaves out is as in the set `development`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, remote = "Self")]
 pub struct QuotaConfig {
     /// Reading requests.
     pub reads: Limit,
@@ -101,5 +104,32 @@ impl QuotaConfig {
             "moltbook" => Some(Self::moltbook()),
             _ => None,
         }
+    }
+}
+
+impl Serialize for QuotaConfig {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // The derived function of the same name, which writes a table.
+        Self::serialize(self, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for QuotaConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NameOrTable;
+        impl<'de> Visitor<'de> for NameOrTable {
+            type Value = QuotaConfig;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("the name of a set of limits (development, moltbook) or a table of limits")
+            }
+            fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<QuotaConfig, E> {
+                QuotaConfig::preset(name).ok_or_else(|| E::invalid_value(Unexpected::Str(name), &self))
+            }
+            fn visit_map<A: MapAccess<'de>>(self, table: A) -> Result<QuotaConfig, A::Error> {
+                // The derived function of the same name, which reads a table.
+                QuotaConfig::deserialize(MapAccessDeserializer::new(table))
+            }
+        }
+        deserializer.deserialize_any(NameOrTable)
     }
 }

@@ -115,3 +115,17 @@ fn presets_are_found_by_name() {
     assert_eq!(QuotaConfig::preset("development"), Some(QuotaConfig::default()));
     assert_eq!(QuotaConfig::preset("other"), None);
 }
+
+#[test]
+fn a_configuration_names_a_set_or_gives_limits() {
+    let read = |text: &str| serde_json::from_str::<QuotaConfig>(text);
+    assert_eq!(read("\"moltbook\"").unwrap(), QuotaConfig::moltbook());
+    let posts = Limit { count: 2, per_s: 3 };
+    let some = read("{\"posts\":{\"count\":2,\"per_s\":3}}").unwrap();
+    assert_eq!(some, QuotaConfig { posts, ..QuotaConfig::development() });
+    let written = serde_json::to_string(&QuotaConfig::moltbook()).unwrap();
+    assert_eq!(read(&written).unwrap(), QuotaConfig::moltbook());
+    assert!(read("\"other\"").unwrap_err().to_string().contains("development, moltbook"));
+    assert!(read("{\"poost\":1}").unwrap_err().to_string().contains("poost"));
+    assert!(read("{\"posts\":{\"count\":2}}").unwrap_err().to_string().contains("per_s"));
+}

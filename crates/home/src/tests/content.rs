@@ -64,6 +64,9 @@ async fn a_post_out_of_its_limits_is_refused_and_writes_nothing() {
     let odd = NewPost { url: Some("javascript:alert(1)".to_owned()), ..new_post("odd") };
     let refused = rig.home.create_post(&author, odd).await.unwrap_err();
     assert!(matches!(refused, HomeError::Invalid { field: "url", .. }), "{refused}");
+    let bare = NewPost { post_type: Some(tidepool_protocol::body::PostType::Link), ..new_post("bare") };
+    let refused = rig.home.create_post(&author, bare).await.unwrap_err();
+    assert!(matches!(refused, HomeError::Invalid { field: "url", .. }), "{refused}");
     let nowhere = NewPost { community: "nowhere".to_owned(), ..new_post("lost") };
     let refused = rig.home.create_post(&author, nowhere).await.unwrap_err();
     assert_eq!(refused, HomeError::NotFound { what: Thing::Community, seen: "nowhere".to_owned() });
@@ -96,6 +99,8 @@ async fn only_its_author_edits_and_deletes_a_post() {
     let forbidden = HomeError::Forbidden { rule: Forbidden::NotTheAuthor };
     assert_eq!(rig.home.edit_post(&other, id, text.clone()).await, Err(forbidden.clone()));
     assert_eq!(rig.home.delete_post(&other, id).await, Err(forbidden));
+    let blank = NewText { title: Some(" ".to_owned()), content: None };
+    assert!(matches!(rig.home.edit_post(&author, id, blank).await, Err(HomeError::Invalid { field: "title", .. })));
     rig.clock.forward_ms(5_000);
     let edited = rig.home.edit_post(&author, id, text).await.unwrap();
     assert_eq!((edited.title.as_str(), edited.content.as_str()), ("title", "new text"));
@@ -158,7 +163,12 @@ async fn a_comment_that_answers_what_is_not_there_is_refused() {
     }
     let refused = rig.home.create_comment(&author, EnvelopeId([3; 32]), answer("text", None)).await.unwrap_err();
     assert!(matches!(refused, HomeError::NotFound { what: Thing::Post, .. }), "{refused}");
-    assert!(matches!(rig.home.create_comment(&author, post, answer("", None)).await, Err(HomeError::Body(_))));
+    for content in ["", " \n "] {
+        let refused = rig.home.create_comment(&author, post, answer(content, None)).await.unwrap_err();
+        assert!(matches!(refused, HomeError::Invalid { field: "content", .. }), "{refused}");
+    }
+    let long = answer(&"x".repeat(10_001), None);
+    assert!(matches!(rig.home.create_comment(&author, post, long).await, Err(HomeError::Body(_))));
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Comments: writing, reading as trees, editing, taking away.
 
 use super::said;
-use crate::error::{Forbidden, HomeError, Thing};
+use crate::error::{Forbidden, HomeError, Thing, shown};
 use crate::home::{Home, Inner, lock};
 use crate::limits::{PAGE_COMMENTS_DEFAULT, PAGE_COMMENTS_MAX, REPEATED_COMMENT_MS};
 use crate::model::{Comment, CommentOutcome, CommentPage, CommentQuery, CommentSort, Item, NewComment};
@@ -31,6 +31,7 @@ impl Home {
     ) -> Result<CommentOutcome, HomeError> {
         self.may_write(session).await?;
         let author = session.id;
+        check_text(&request.content)?;
         let parent = request.parent.unwrap_or(post);
         let salt = self.salt();
         let (scope, body) = self.read(move |inner| inner.comment_body(salt, post, parent, request.content)).await?;
@@ -111,6 +112,7 @@ impl Home {
     ) -> Result<Comment, HomeError> {
         self.may_write(session).await?;
         let author = session.id;
+        check_text(&content)?;
         let comment = self.read(move |inner| inner.own_comment(author, id)).await?;
         // An edit's text is checked as a comment's: an edit that is too long for a comment would show nothing.
         let as_comment = CommentBody { salt: Salt([0; 16]), root: id, parent: id, depth: 0, content };
@@ -130,6 +132,12 @@ impl Home {
         self.say(author, vec![said(comment.scope, &Tombstone { target: id })?]).await?;
         Ok(())
     }
+}
+
+fn check_text(content: &str) -> Result<(), HomeError> {
+    let allowed = "1 to 10,000 characters, one of them visible";
+    let seen = || shown(content);
+    if content.trim().is_empty() { Err(HomeError::Invalid { field: "content", seen: seen(), allowed }) } else { Ok(()) }
 }
 
 pub(super) const fn comment_sort_of(sort: CommentSort) -> queries::CommentSort {

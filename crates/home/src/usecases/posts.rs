@@ -56,6 +56,9 @@ impl Home {
     pub async fn edit_post(&self, session: &AgentSession, id: EnvelopeId, text: NewText) -> Result<Post, HomeError> {
         self.may_write(session).await?;
         let author = session.id;
+        if let Some(title) = &text.title {
+            check_title(title)?;
+        }
         let post = self.read(move |inner| inner.own_post(author, id)).await?;
         let edit = Edit { salt: self.salt(), target: id, title: text.title, content: text.content };
         if edit.title.is_some() || edit.content.is_some() {
@@ -83,18 +86,32 @@ fn post_body(
     url: Option<String>,
     post_type: Option<PostType>,
 ) -> Result<PostBody, HomeError> {
-    if title.trim().is_empty() {
-        return Err(HomeError::Invalid { field: "title", seen: shown(&title), allowed: "1 to 300 characters" });
-    }
+    check_title(&title)?;
     let url = url.filter(|url| !url.is_empty());
     let web = |url: &String| url.starts_with("https://") || url.starts_with("http://");
     if let Some(other) = url.as_ref().filter(|url| !web(url)) {
         return Err(HomeError::Invalid { field: "url", seen: shown(other), allowed: "an http:// or https:// address" });
     }
+    if post_type == Some(PostType::Link) && url.is_none() {
+        return Err(HomeError::Invalid {
+            field: "url",
+            seen: String::new(),
+            allowed: "the address that a link leads to",
+        });
+    }
     let post_type = post_type.unwrap_or(if url.is_some() { PostType::Link } else { PostType::Text });
     let body = PostBody { salt, post_type, title, content, url };
     body.check()?;
     Ok(body)
+}
+
+fn check_title(title: &str) -> Result<(), HomeError> {
+    let allowed = "1 to 300 characters, one of them visible";
+    if title.trim().is_empty() {
+        Err(HomeError::Invalid { field: "title", seen: shown(title), allowed })
+    } else {
+        Ok(())
+    }
 }
 
 impl Inner {
