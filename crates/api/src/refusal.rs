@@ -27,6 +27,7 @@ pub(crate) fn problem(error: &HomeError, now: TimeMs) -> Problem {
 
 fn status_and_code(error: &HomeError) -> (StatusCode, &'static str) {
     match error {
+        HomeError::Invalid { field: "cursor", .. } => (StatusCode::BAD_REQUEST, "INVALID_CURSOR"),
         HomeError::Invalid { .. } | HomeError::Body(_) | HomeError::TooMany { .. } => {
             (StatusCode::BAD_REQUEST, "VALIDATION_ERROR")
         }

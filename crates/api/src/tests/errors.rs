@@ -116,8 +116,8 @@ async fn every_bad_input_is_told_what_was_seen_and_what_to_do() {
         ("an offset out of bounds", Ask::get("/api/v1/posts?offset=100000"), 400, "VALIDATION_ERROR"),
         ("a window that is none", Ask::get("/api/v1/posts?sort=top&t=century"), 400, "VALIDATION_ERROR"),
         ("a parameter twice", Ask::get("/api/v1/posts?sort=new&sort=old"), 400, "VALIDATION_ERROR"),
-        ("a cursor that is none", Ask::get("/api/v1/posts?cursor=!!"), 400, "VALIDATION_ERROR"),
-        ("a cursor of comments that is none", Ask::get(&format!("{comments}?cursor=abc")), 400, "VALIDATION_ERROR"),
+        ("a cursor that is none", Ask::get("/api/v1/posts?cursor=!!"), 400, "INVALID_CURSOR"),
+        ("a cursor of comments that is none", Ask::get(&format!("{comments}?cursor=abc")), 400, "INVALID_CURSOR"),
         ("a stream's cursor that is none", Ask::get("/api/v1/stream?cursor=yesterday"), 400, "INVALID_CURSOR"),
         (
             "a stream's last id that is none",

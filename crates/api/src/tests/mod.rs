@@ -5,6 +5,7 @@ mod agents;
 mod claims;
 mod content;
 mod errors;
+mod logs;
 mod paths;
 mod rig;
 mod serving;
