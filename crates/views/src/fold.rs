@@ -6,7 +6,7 @@
 use crate::content;
 use crate::identity;
 use crate::index::{self, Entry};
-use crate::logs::insert::{Placed, insert, trim};
+use crate::logs::insert::{Placed, check_crowd, insert, trim};
 use crate::overlay::Overlay;
 use crate::port::{Cursor, Envelopes, ReadError, Stored};
 use crate::void::{self, Author, VoidReason, evict, is_unfit, settle, settle_one};
@@ -67,7 +67,8 @@ pub fn fold_admitted(
 /// further on. (What was evicted is gone from it.)
 ///
 /// # Errors
-/// When the store fails.
+/// When the store fails; and when the rows are older than the eviction of an envelope that they hold: then they must be
+/// dropped and the log folded from its start.
 pub fn fold_again(overlay: &mut Overlay<'_>, stored: &Stored, genesis: &NetworkGenesis) -> Result<Folded, ReadError> {
     fold_into(overlay, stored, None, genesis, Work { again: true, ..Work::default() })
 }
@@ -167,7 +168,9 @@ fn finish(overlay: &mut Overlay<'_>, mut work: Work, genesis: &NetworkGenesis) -
         } else if let Some(at) = work.broken.pop_first() {
             checkpoint::gather(overlay, at, &mut work)?;
         } else if let Some((at, seq)) = work.crowded.pop_first() {
-            if !work.again {
+            if work.again {
+                check_crowd(overlay, at, seq)?;
+            } else {
                 trim(overlay, at, seq, &mut work)?;
             }
         } else {

@@ -143,6 +143,18 @@ pub(crate) fn insert(overlay: &mut Overlay<'_>, stored: &Stored, work: &mut Work
     Ok(Placed::Judged)
 }
 
+/// Checks, when a log is folded again, that whoever stands at a crowded position is in the log: rows from before an
+/// eviction, beside a log from after it, cannot be mended, because nobody can say what content was told of it.
+pub(crate) fn check_crowd(port: &dyn ReadPort, at: LogAt, seq: u64) -> Result<(), ReadError> {
+    let Some(mut log) = Log::load(port, at)? else { return Ok(()) };
+    for entry in beyond(&log.entries(port, seq)?) {
+        if port.stored(entry.cursor)?.is_none() {
+            return Err(codec::damaged(crate::rows::LOG, "it holds an envelope that left the log later"));
+        }
+    }
+    Ok(())
+}
+
 /// Takes out who is no longer held at a position, when all `keep`s are weighed.
 pub(crate) fn trim(overlay: &mut Overlay<'_>, at: LogAt, seq: u64, work: &mut Work) -> Result<(), ReadError> {
     let Some(mut log) = Log::load(overlay, at)? else { return Ok(()) };

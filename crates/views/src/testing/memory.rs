@@ -119,6 +119,12 @@ impl Memory {
         Ok(fresh)
     }
 
+    /// These rows beside the log of `other`: what a crash leaves that takes rows back further than the log.
+    #[must_use]
+    pub fn with_log_of(&self, other: &Self) -> Self {
+        Self { rows: self.rows.clone(), log: other.log.clone(), last: other.last }
+    }
+
     /// Writes what an overlay gathered.
     pub fn commit(&mut self, pending: Pending) {
         let (rows, stored) = pending.into_parts();

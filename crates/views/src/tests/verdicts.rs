@@ -1,9 +1,10 @@
 //! Each rule of "Admission and void" that is the core's, by one example.
 
 use crate::logs::{self, Hold};
+use crate::overlay::{Overlay, Pending};
 use crate::testing::{Memory, T0, TestAgent, TestNode, Writer, network, secret};
 use crate::void::{self, VoidReason};
-use crate::{identity, index};
+use crate::{identity, index, refold};
 use tidepool_protocol::{Envelope, EnvelopeId, Kind, Scope, Signer, Verified};
 
 pub(super) struct Stage {
@@ -370,4 +371,26 @@ fn damaged_rows_are_errors_that_name_them() {
         }
     }
     assert!(refused > 300, "{refused} were refused");
+}
+
+#[test]
+fn rows_from_before_an_eviction_beside_a_log_from_after_it_are_refused() {
+    let mut stage = Stage::new(1);
+    let writer = stage.writer();
+    let mut posts: Vec<_> = (0..3).map(|number| writer.clone().post(&format!("at one place {number}"))).collect();
+    posts.sort_by_key(|post| post.id());
+    stage.take(std::slice::from_ref(&posts[2]));
+    let before = stage.memory.clone();
+    stage.take(&posts[..2]);
+    assert_eq!(stage.memory.envelopes().count(), 4);
+    // A crash took the rows back to the checkpoint; the log keeps what was written to it.
+    let torn = before.with_log_of(&stage.memory);
+    let upto = before.envelopes().last().unwrap().cursor;
+    let mut overlay = Overlay::new(&torn, Pending::default());
+    let refused = refold(&mut overlay, upto, 100, &network()).unwrap_err();
+    assert!(refused.reason.contains("left the log later"), "{refused}");
+    let again = stage.memory.reindexed(&network()).unwrap();
+    assert_eq!(index::get(&again, &posts[2].id()).unwrap(), None);
+    let entry = index::get(&again, &posts[0].id()).unwrap().unwrap();
+    assert_eq!(void::verdict(&again, &entry).unwrap(), FORK);
 }
