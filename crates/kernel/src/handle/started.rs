@@ -38,10 +38,24 @@ impl<S: Store, C: Custody> Node<S, C> {
 
     /// Folds every envelope whose derived rows a crash or a reindex took.
     fn fold_the_rest(&mut self) -> Result<(), StoreError> {
-        let mut at = self.store.derived_upto();
+        let at = self.store.derived_upto();
         if at >= self.store.head() {
             return Ok(());
         }
+        match self.fold_from(at) {
+            // Rows from before the eviction of an envelope do not go with a log from after it: they are built anew.
+            Err(StoreError::Read(_)) if at > Cursor::START => {
+                self.turn.take_derived();
+                self.sums.fill(digest::Sums::default());
+                self.store.clear_derived()?;
+                self.fold_from(Cursor::START)?;
+            }
+            folded => folded?,
+        }
+        self.store.derived_complete()
+    }
+
+    fn fold_from(&mut self, mut at: Cursor) -> Result<(), StoreError> {
         loop {
             let next = self.store.stored_after(at, FOLD_AT_ONCE)?;
             let Some(last) = next.last() else { break };
@@ -53,7 +67,7 @@ impl<S: Store, C: Custody> Node<S, C> {
             while self.turn.overlay(&self.store, |rows| void::run_jobs(rows, genesis, JOB_BUDGET))? {}
             self.append_derived()?;
         }
-        self.store.derived_complete()
+        Ok(())
     }
 
     /// Writes derived rows of envelopes that are in the log already, and what they evicted.
