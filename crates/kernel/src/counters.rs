@@ -23,6 +23,8 @@ pub struct Counters {
     pub admitted_sync: u64,
     /// Envelopes that were known before.
     pub duplicates: u64,
+    /// Envelopes that were void when they were written: kept and counted, shown to nobody.
+    pub void: u64,
     /// Envelopes that left the log, because their position holds two lower ids.
     pub evicted: u64,
     /// Envelopes that were admitted and not held, for the same reason.

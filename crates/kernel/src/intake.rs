@@ -129,6 +129,8 @@ impl<S: Store, C: Custody> Node<S, C> {
         let cursor = self.turn.next_cursor();
         let stored = Stored { cursor, received_ms: self.now, origin, envelope };
         self.fold(&stored, state.as_ref(), true)?;
+        let entry = self.read(|rows| index::get(rows, &id))?;
+        self.counters.void += u64::from(entry.is_some_and(|entry| entry.void().is_some()));
         self.gate.seen.insert(id);
         if let Some(state) = state {
             self.gate.states.insert(id, state);

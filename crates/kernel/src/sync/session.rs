@@ -42,6 +42,10 @@ const DROP_ROUND_MS: u64 = 1_000;
 /// A busy peer is asked again after this.
 const BUSY_MS: u64 = 500;
 
+/// A session ends after this whatever it brings, so that a peer whose lists never end holds no place for ever. What it
+/// brought stays, and the next one goes on from there.
+const SESSION_MS_MAX: u64 = 15 * 60 * 1_000;
+
 /// Peers of one round.
 const ROUND_PEERS: usize = 2;
 
@@ -81,6 +85,7 @@ struct Session {
     verifying: usize,
     resume: TimeMs,
     progress: TimeMs,
+    began: TimeMs,
     differs: bool,
 }
 
@@ -160,6 +165,7 @@ impl<S: Store, C: Custody> Node<S, C> {
             verifying: 0,
             resume: self.now,
             progress: self.now,
+            began: self.now,
             differs: false,
         };
         self.syncing.sessions.insert(peer, session);
@@ -448,8 +454,10 @@ impl<S: Store, C: Custody> Node<S, C> {
     pub(crate) fn on_anti_entropy_timer(&mut self) -> Result<(), StoreError> {
         let (now, idle_ms) = (self.now, self.settings.limits.session_idle_ms);
         let sessions = &self.syncing.sessions;
-        let idle = |session: &Session| now.since_ms(session.progress) > idle_ms;
-        let over: Vec<Peer> = sessions.iter().filter(|(_, session)| idle(session)).map(|(peer, _)| *peer).collect();
+        let is_over = |session: &Session| {
+            now.since_ms(session.progress) > idle_ms || now.since_ms(session.began) > SESSION_MS_MAX
+        };
+        let over: Vec<Peer> = sessions.iter().filter(|(_, session)| is_over(session)).map(|(peer, _)| *peer).collect();
         for peer in over {
             self.end_session(&peer)?;
         }

@@ -216,6 +216,47 @@ fn an_answer_of_another_kind_ends_the_session() {
     assert_eq!(counters.refused["sync_malformed"], 1);
 }
 
+#[test]
+fn a_peer_whose_lists_never_end_is_left_at_last() {
+    use tidepool_protocol::sync::{Digest, Point};
+    let (mut machine, ..) = machine();
+    let peer = TestNode::new(5).key.public_key();
+    let mut outbox = Outbox::default();
+    let mut now = START;
+    machine.step(Input::PeerConnected { peer }, now, &mut outbox);
+    let mut asked = 0;
+    while machine.counters().sync_failed == 0 && asked < 100_000 {
+        now = now.plus_ms(1_000);
+        for effect in std::mem::take(&mut outbox.0) {
+            let Effect::Request { request, frame, .. } = effect else { continue };
+            asked += 1;
+            let fingerprint = tidepool_protocol::digest::Fingerprint([9; 16]);
+            let answer = match SyncRequest::decode(&frame).unwrap() {
+                SyncRequest::Digest(runs) => SyncAnswer::Digests(vec![Digest { count: 1, fingerprint }; runs.len()]),
+                SyncRequest::Range { range, .. } => {
+                    let next = Point { time_ms: range.from.time_ms.plus_ms(1), ..range.from };
+                    SyncAnswer::Envelopes { envelopes: vec![], next: Some(next) }
+                }
+                other => panic!("{other:?} was not expected"),
+            };
+            machine.step(Input::Response { request, result: Ok(answer.encode()) }, now, &mut outbox);
+        }
+        machine.step(Input::Timer(crate::Timer::AntiEntropy), now, &mut outbox);
+        machine.step(Input::TurnEnded, now, &mut outbox);
+    }
+    assert!((800..1_000).contains(&asked), "{asked} requests in fifteen minutes, one a second");
+}
+
+#[test]
+fn what_is_void_is_kept_and_counted() {
+    let (mut world, mut writer) = world();
+    let unfit = writer.write(Kind::POST, vec![0x80]);
+    world.net.gossip(0, 1, topic(), bundle(&[&unfit]));
+    world.net.run(50);
+    assert!(world.holds(0, &unfit.id()));
+    assert_eq!(world.net.counters(0).void, 1);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
     #[test]
