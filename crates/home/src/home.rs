@@ -1,8 +1,8 @@
 //! The home itself: what its use cases share. The use cases stand in `usecases/`, one file for each subject.
 
+use crate::bursts::Bursts;
 use crate::config::HomeConfig;
 use crate::error::HomeError;
-use crate::flight::Flights;
 use crate::keys::{NodeKeys, SealPurpose, node_genesis};
 use crate::limits::{READS_MAX, RECENT_COMMENTS_MAX, REGISTRATION_THREADS, SESSION_CACHE_MAX, STREAMS_MAX};
 use crate::model::{Direction, VoteOutcome};
@@ -50,8 +50,8 @@ pub struct Home {
     pub(crate) inner: Arc<Inner>,
 }
 
-/// What two equal votes under way share: voter, target, direction.
-pub(crate) type VoteKey = (AgentId, EnvelopeId, Direction);
+/// Votes under way, by voter and target.
+pub(crate) type Votes = Bursts<(AgentId, EnvelopeId), Direction, Result<VoteOutcome, HomeError>>;
 
 pub(crate) struct Inner {
     pub(crate) parts: Parts,
@@ -60,7 +60,7 @@ pub(crate) struct Inner {
     pub(crate) quotas: Quotas,
     pub(crate) sessions: Mutex<LruCache<Hash, AgentSession>>,
     pub(crate) registrations: Registrations,
-    pub(crate) votes: Arc<Flights<VoteKey, Result<VoteOutcome, HomeError>>>,
+    pub(crate) votes: Arc<Votes>,
     pub(crate) order: Stripes,
     /// Comments of the last minutes by what they say, so that a repeated request writes nothing twice.
     pub(crate) recent_comments: Mutex<LruCache<Hash, (EnvelopeId, TimeMs)>>,

@@ -4,9 +4,9 @@
 //! It writes nothing itself: whatever lasts goes through the kernel as one request, and is on disk when it is
 //! answered. It knows no HTTP, no socket and no storage engine; `node` hands those in through [`ports`].
 
+mod bursts;
 pub mod config;
 pub mod error;
-mod flight;
 pub mod home;
 pub mod keys;
 pub mod limits;

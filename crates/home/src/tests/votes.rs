@@ -41,6 +41,39 @@ async fn fifty_parallel_votes_by_one_key_leave_one_vote() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn votes_that_arrive_in_a_row_from_a_sender_that_does_not_wait_are_one() {
+    let rig = Rig::new().await;
+    let (author, voter) = (rig.agent("author").await, rig.agent("voter").await);
+    let post = rig.home.create_post(&author, new_post("title")).await.unwrap().id;
+    // Eight threads, each of which sends the next when it has its answer, without knowing of the others.
+    let senders = (0..8).map(|_| {
+        let (home, voter) = (rig.home.clone(), voter.clone());
+        tokio::spawn(async move {
+            for _ in 0..6 {
+                home.vote(&voter, post, Direction::Up).await.unwrap();
+            }
+        })
+    });
+    for sender in futures::future::join_all(senders).await {
+        sender.unwrap();
+    }
+    assert_eq!(rig.home.post(None, post).await.unwrap().upvotes, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_other_vote_ends_a_burst() {
+    let rig = Rig::new().await;
+    let (author, voter) = (rig.agent("author").await, rig.agent("voter").await);
+    let post = rig.home.create_post(&author, new_post("title")).await.unwrap().id;
+    let up = || rig.home.vote(&voter, post, Direction::Up);
+    futures::future::join_all((0..5).map(|_| up())).await;
+    let down = rig.home.vote(&voter, post, Direction::Down).await.unwrap();
+    assert_eq!(down.action, VoteAction::Changed(Direction::Down));
+    let turned = up().await.unwrap();
+    assert_eq!((turned.action, turned.upvotes, turned.downvotes), (VoteAction::Changed(Direction::Up), 1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn votes_up_and_down_at_one_time_are_taken_one_after_another() {
     let rig = Rig::new().await;
     let author = rig.agent("author").await;

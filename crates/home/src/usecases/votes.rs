@@ -1,8 +1,8 @@
 //! Votes, with Moltbook's toggle and without its race.
 //!
 //! A vote is a register of (voter, target): whatever arrives, at most one counts. The toggle is this home's doing: the
-//! same vote again takes it away. Equal votes of one agent that are under way at one time are one request that was sent
-//! several times, and share one answer; all others of one agent on one target are taken one after another.
+//! same vote again takes it away. Equal votes of one agent that are sent at one time are one request that was sent several
+//! times, and share one answer ([`crate::bursts`]); all others of one agent on one target are taken one after another.
 
 use super::said;
 use crate::error::{Forbidden, HomeError, Thing};
@@ -30,7 +30,7 @@ impl Home {
         self.may_write(session).await?;
         let (home, voter) = (self.clone(), session.id);
         let work = async move { home.vote_alone(voter, target, direction).await };
-        let outcome = self.inner.votes.join((voter, target, direction), VOTES_UNDER_WAY_MAX, work).await;
+        let outcome = self.inner.votes.join((voter, target), direction, VOTES_UNDER_WAY_MAX, work).await;
         outcome.unwrap_or(Err(HomeError::Busy {
             what: "votes",
             waiting: VOTES_UNDER_WAY_MAX,
