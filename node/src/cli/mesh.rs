@@ -13,14 +13,14 @@ use tokio::sync::watch;
 
 /// What to do with a mesh.
 #[derive(Debug, Subcommand)]
-pub enum MeshCommand {
+pub(super) enum MeshCommand {
     /// Start nodes on loopback, join them through one seed, people them with scripted agents, show what happens.
     Up(Up),
 }
 
 /// What the mesh is to be.
 #[derive(Clone, Debug, Args)]
-pub struct Up {
+pub(super) struct Up {
     /// How many nodes.
     #[arg(long, default_value_t = 5)]
     nodes: usize,

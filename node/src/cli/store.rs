@@ -13,7 +13,7 @@ use tidepool_store::{Export, SledStore, TransferError};
 
 /// What to export.
 #[derive(Clone, Debug, Args)]
-pub struct ExportArgs {
+pub(super) struct ExportArgs {
     /// The file to write; it must not be there yet.
     file: PathBuf,
     /// With the rows that only this node has: accounts, hashes of API keys, sealed keys. Keep such a file like the data
@@ -27,7 +27,7 @@ pub struct ExportArgs {
 
 /// What to import.
 #[derive(Clone, Debug, Args)]
-pub struct ImportArgs {
+pub(super) struct ImportArgs {
     /// A file that `tidepool export` wrote.
     file: PathBuf,
     /// The node; its data directory must not hold a store yet.

@@ -54,11 +54,6 @@ impl Replies {
         self.open().waiting.is_empty()
     }
 
-    /// How many wait.
-    pub(crate) fn len(&self) -> usize {
-        self.open().waiting.len()
-    }
-
     /// Tells everybody who waits that the node is stopping, and takes nothing more.
     pub(crate) fn stop(&self) {
         let mut open = self.open();

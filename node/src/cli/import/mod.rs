@@ -22,7 +22,7 @@ use std::time::Instant;
 
 /// What to import, and the node that does it.
 #[derive(Clone, Debug, Args)]
-pub struct Import {
+pub(super) struct Import {
     /// A file of JSON lines: {"type":"post","id","author","community","title","content","url"?} and
     /// {"type":"comment","id","post","parent"?,"author","content"}. Comments stand behind what they answer.
     file: PathBuf,
