@@ -6,7 +6,7 @@ use tracing_subscriber::EnvFilter;
 
 /// Why logging could not be set up.
 #[derive(Debug, thiserror::Error)]
-pub enum LogError {
+pub(crate) enum LogError {
     /// The filter is not one.
     #[error("log filter {filter:?}: {reason}; give a level like `info` or directives like `info,tidepool_net=debug`")]
     Filter {
@@ -24,7 +24,7 @@ pub enum LogError {
 ///
 /// # Errors
 /// When the filter is not one, or logging was set up before.
-pub fn start(config: &LogConfig) -> Result<(), LogError> {
+pub(crate) fn start(config: &LogConfig) -> Result<(), LogError> {
     let filter = EnvFilter::try_new(&config.filter)
         .map_err(|error| LogError::Filter { filter: config.filter.clone(), reason: error.to_string() })?;
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);

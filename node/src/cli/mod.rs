@@ -71,7 +71,7 @@ enum Command {
 
 /// Where a node keeps what it holds, and which network it is of.
 #[derive(Clone, Debug, Args)]
-pub(crate) struct Place {
+pub struct Place {
     /// The data directory; made when it is not there [default: ./pool].
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
@@ -129,7 +129,7 @@ impl Run {
 
 /// Which running node to ask.
 #[derive(Clone, Debug, Args)]
-pub(crate) struct Ask {
+pub struct Ask {
     /// The data directory of the node, where its ready.json stands [default: ./pool].
     #[arg(long, value_name = "DIR", conflicts_with = "api")]
     pub data_dir: Option<PathBuf>,
