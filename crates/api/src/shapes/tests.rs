@@ -1,5 +1,5 @@
-#![allow(clippy::unwrap_used, clippy::panic)]
 //! Every shape against its golden file, and every key that a strict client cannot do without.
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::*;
 use serde_json::Value;
