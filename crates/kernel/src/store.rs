@@ -1,8 +1,8 @@
 //! The store port: an ordered key space and the log of envelopes, written by one kernel thread, read by many.
 //!
 //! *Durable rows* and envelopes are on disk before anything that depends on them is spoken: `append` makes a batch
-//! visible, [`Store::flush`] makes everything appended so far survive a crash. *Derived rows* (all that views and
-//! kernel compute from envelopes) may be kept in memory and written at checkpoints: after a crash
+//! visible, the flusher ([`Store::flusher`]) makes everything appended so far survive a crash. *Derived rows* (all that
+//! views and kernel compute from envelopes) may be kept in memory and written at checkpoints: after a crash
 //! [`Store::derived_upto`] says from where the kernel must fold again.
 
 use std::sync::Arc;

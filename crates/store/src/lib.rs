@@ -10,7 +10,7 @@
 //!
 //! `tests/contract.rs` is the suite that every engine passes.
 //!
-//! Which rows outlive `clear_derived` is decided by their family alone: see [`family`].
+//! Which rows outlive `clear_derived` is decided by their family alone: see [`is_durable`].
 
 mod codec;
 mod family;

@@ -31,6 +31,9 @@ impl MakeWriter<'_> for Log {
 #[tokio::test]
 async fn the_log_names_routes_and_requests_and_no_secret() {
     let log = Log::default();
+    // While there is one dispatcher only, tracing asks whichever thread comes to a call site first whether it is
+    // listened to, and that may be another test's. A second one makes it ask them all.
+    let _second = tracing::Dispatch::new(tracing_subscriber::fmt().with_writer(std::io::sink).finish());
     let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(log.clone()).finish();
     let _logging = tracing::subscriber::set_default(subscriber);
     let rig = Rig::new().await;
