@@ -163,7 +163,7 @@ impl Mesh {
     async fn register(&self, settings: &MeshSettings) -> Result<Vec<Agent>, MeshError> {
         use futures::{StreamExt, TryStreamExt};
         let mut random = Random::from_seed(settings.seed);
-        let rates = Rates { posts: 0.12, comments: 0.2, votes: 0.25, follows: 0.01 };
+        let rates = Rates { posts: 0.14, comments: 0.18, votes: 0.29, follows: 0.01 };
         let agents: Vec<_> = (0..settings.agents).map(|number| (number, random.next())).collect();
         futures::stream::iter(agents)
             .map(|(number, seed)| async move {

@@ -88,66 +88,52 @@ impl Rows for Overlay<'_> {
     }
 
     fn scan(&self, from: &[u8], to: &[u8], visit: &mut dyn FnMut(&[u8], &Bytes) -> bool) -> Result<(), ReadError> {
-        let mut ours = ordered(&self.pending.rows, from, to).peekable();
-        let mut go_on = true;
-        self.base.scan(from, to, &mut |key, value| {
-            while let Some((own, written)) = ours.next_if(|(own, _)| own.as_ref() < key) {
-                if let Some(written) = written {
-                    go_on = visit(own, written);
-                    if !go_on {
-                        return false;
-                    }
-                }
-            }
-            go_on = match ours.next_if(|(own, _)| own.as_ref() == key) {
-                Some((own, Some(written))) => visit(own, written),
-                Some((_, None)) => true,
-                None => visit(key, value),
-            };
-            go_on
-        })?;
-        if go_on {
-            for (own, written) in ours {
-                if let Some(written) = written
-                    && !visit(own, written)
-                {
-                    break;
-                }
-            }
-        }
-        Ok(())
+        let ours = ordered(&self.pending.rows, from, to);
+        walk(ours, |one, other| one < other, |step| self.base.scan(from, to, step), visit)
     }
 
     fn scan_back(&self, from: &[u8], to: &[u8], visit: &mut dyn FnMut(&[u8], &Bytes) -> bool) -> Result<(), ReadError> {
-        let mut ours = ordered(&self.pending.rows, from, to).rev().peekable();
-        let mut go_on = true;
-        self.base.scan_back(from, to, &mut |key, value| {
-            while let Some((own, written)) = ours.next_if(|(own, _)| own.as_ref() > key) {
-                if let Some(written) = written {
-                    go_on = visit(own, written);
-                    if !go_on {
-                        return false;
-                    }
-                }
-            }
-            go_on = match ours.next_if(|(own, _)| own.as_ref() == key) {
-                Some((own, Some(written))) => visit(own, written),
-                Some((_, None)) => true,
-                None => visit(key, value),
-            };
-            go_on
-        })?;
-        if go_on {
-            for (own, written) in ours {
-                if let Some(written) = written
-                    && !visit(own, written)
-                {
-                    break;
+        let ours = ordered(&self.pending.rows, from, to).rev();
+        walk(ours, |one, other| one > other, |step| self.base.scan_back(from, to, step), visit)
+    }
+}
+
+/// Walks the base's rows with ours merged in: ours stand in place of the base's, and one that was deleted hides it.
+/// `is_first` says whether a walk in this direction comes to the one key before the other.
+fn walk<'k>(
+    ours: impl Iterator<Item = (&'k Bytes, &'k Option<Bytes>)>,
+    is_first: impl Fn(&[u8], &[u8]) -> bool,
+    base: impl FnOnce(&mut dyn FnMut(&[u8], &Bytes) -> bool) -> Result<(), ReadError>,
+    visit: &mut dyn FnMut(&[u8], &Bytes) -> bool,
+) -> Result<(), ReadError> {
+    let mut ours = ours.peekable();
+    let mut go_on = true;
+    base(&mut |key, value| {
+        while let Some((own, written)) = ours.next_if(|(own, _)| is_first(own, key)) {
+            if let Some(written) = written {
+                go_on = visit(own, written);
+                if !go_on {
+                    return false;
                 }
             }
         }
-        Ok(())
+        go_on = match ours.next_if(|(own, _)| own.as_ref() == key) {
+            Some((own, Some(written))) => visit(own, written),
+            Some((_, None)) => true,
+            None => visit(key, value),
+        };
+        go_on
+    })?;
+    if go_on {
+        for (own, written) in ours {
+            if let Some(written) = written
+                && !visit(own, written)
+            {
+                break;
+            }
+        }
     }
+    Ok(())
 }
 
 impl Envelopes for Overlay<'_> {
@@ -165,3 +151,6 @@ impl Envelopes for Overlay<'_> {
         Ok(found)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -40,7 +40,7 @@ pub(super) struct Up {
     #[arg(long)]
     json: bool,
     /// What to log: a level, or directives like `info,tidepool_net=debug`.
-    #[arg(long, value_name = "FILTER", default_value = "warn")]
+    #[arg(long, value_name = "FILTER", default_value = "warn,libp2p_kad=error,yamux=error")]
     log: String,
 }
 
