@@ -110,6 +110,7 @@ impl RunningNode {
         let custody = CustodyKeys::new(Arc::clone(&keys), Arc::clone(&reader));
         let flusher = Flusher::start(store.flusher(), lanes.results(), failed_sender)?;
         let verifier = Verifier::start(verify_threads(config.node.verify_threads), &lanes.results())?;
+        let (recovered, wait_for_recovery) = oneshot::channel();
         let driver = Driver {
             node: Node::new(store, custody, settings),
             waiting,
@@ -121,8 +122,11 @@ impl RunningNode {
             replies: Arc::clone(&replies),
             notified,
             counters,
+            recovered,
         };
         let kernel = spawn_kernel(driver)?;
+        // An error means that the kernel ended, which the home's first request finds out.
+        let _ = wait_for_recovery.await;
         let home = Home::start(
             Parts {
                 kernel: Arc::new(KernelLink { lanes: lanes.clone(), replies, notified: notifications }),

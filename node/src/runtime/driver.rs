@@ -13,7 +13,7 @@ use tidepool_kernel::{Custody, Effect, Input, Node, Outbox, Store, StoreError};
 use tidepool_net::NetHandle;
 use tidepool_protocol::TimeMs;
 use tidepool_views::Cursor;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 /// A stop waits this long for what was appended to become durable and answered.
 const DRAIN_MAX: Duration = Duration::from_secs(10);
@@ -33,6 +33,8 @@ pub(crate) struct Driver<S: Store, C: Custody> {
     pub(crate) replies: Arc<Replies>,
     pub(crate) notified: watch::Sender<Cursor>,
     pub(crate) counters: watch::Sender<tidepool_kernel::Counters>,
+    /// Told once everything in the log is folded: before that, readers would miss what was acknowledged.
+    pub(crate) recovered: oneshot::Sender<()>,
 }
 
 /// How the kernel thread ended.
@@ -58,6 +60,9 @@ impl<S: Store, C: Custody> Driver<S, C> {
         let mut timers = Timers::default();
         let mut outbox = Outbox::default();
         self.node.step(Input::Started, clock::now(), &mut outbox);
+        let (recovered, _) = oneshot::channel();
+        // Nobody waits when the start was given up meanwhile.
+        let _ = std::mem::replace(&mut self.recovered, recovered).send(());
         let mut stopping: Option<Instant> = None;
         let mut counted = Instant::now();
         loop {
