@@ -3,11 +3,12 @@
 //!
 //! A *point* is `[time_ms, id]`, the place of an envelope in its slot's order; a *range* is `[from, to]`, with `from`
 //! included, `to` not, and null for no end. A *class* is 0 for state (everything but the content group) and 1 for
-//! content. A digest is `[count, fingerprint]`, as [`crate::digest`] makes it.
+//! content. A digest is `[count, fingerprint]`, as [`crate::digest`] makes it. A *horizon* is `[first slot, last slot,
+//! from]`: of these slots all is held, of the content class what is not older than `from`.
 //!
 //! | request | array | answer |
 //! |---|---|---|
-//! | digest | `[0, [[first slot, last slot, class], ...]]` | digests |
+//! | digest | `[0, [[first slot, last slot, class, from], ...]]`: what is not older than `from` | digests |
 //! | split | `[1, slot, class, range, parts]` | parts |
 //! | ids | `[2, slot, class, range, limit]` | ids |
 //! | fetch | `[3, [id, ...]]` | envelopes |
@@ -16,32 +17,36 @@
 //! | identity | `[6, [author, ...]]` | envelopes: whole chains, genesis first, homes before their agents |
 //! | heads | `[7, author]` | heads, newest epoch first |
 //! | blob | `[8, hash]` | blob |
+//! | snapshot | `[9, [horizon, ...], after, bytes]`: what these horizons cover, in the order of the peer's log | snapshot |
+//! | reconcile | `[10, slot, class, range, message]`: a message of negentropy, version 1 | reconciled |
 //!
 //! | answer | array |
 //! |---|---|
-//! | digests | `[0, [[count, fingerprint], ...]]`, in the order asked |
+//! | digests | `[0, [[count, fingerprint], ...], [horizon, ...]]`: in the order asked, and what the peer covers |
 //! | parts | `[1, [[to / null, count, fingerprint], ...]]`: the range cut by count; each part begins where the last ends |
 //! | ids | `[2, [point, ...], next: point / null]`: `next` is where to go on when there are more |
-//! | envelopes | `[3, [envelope, ...], next: point / null]` |
+//! | envelopes | `[3, [envelope, ...], next: point / null, [id, ...]]`: the ids are those asked for that are not held |
 //! | heads | `[4, [head, ...], more]` |
 //! | blob | `[5, bytes / null]` |
 //! | busy | `[6]`: the asker's budget is used up, or nothing can be served now |
+//! | snapshot | `[7, [envelope, ...], next / null, [count, fingerprint]]`: where to go on, and the digest of all that the horizons cover as it is now |
+//! | reconciled | `[8, message]`: empty when the range holds more than [`RECONCILE_POINTS_MAX`] here; split it |
 
+mod frames;
 #[cfg(test)]
 mod tests;
 
 use crate::body::Head;
-use crate::cbor::{self, CborError, Item, Reader};
+use crate::cbor::CborError;
 use crate::digest::Fingerprint;
 use crate::envelope::LogId;
 use crate::ids::{AuthorId, BlobHash, EnvelopeId};
 use crate::kind::{Group, Kind};
-use crate::limits::{HEADS_MAX, SYNC_FRAME_BYTES_MAX};
+use crate::limits::SYNC_FRAME_BYTES_MAX;
 use crate::slot::Slot;
-use crate::time::{Epoch, TimeMs};
+use crate::time::TimeMs;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use serde_bytes::ByteBuf;
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 
 /// The most digests in one request: two classes of every slot of a group of 64, and one more.
@@ -61,6 +66,15 @@ pub const ENVELOPES_BYTES_MAX: usize = SYNC_FRAME_BYTES_MAX - 128;
 
 /// The most envelopes in one answer: the smallest has some 300 bytes.
 pub const ENVELOPES_MAX: usize = 4_096;
+
+/// The most horizons in one message; who has more says less of what it holds.
+pub const HORIZONS_MAX: usize = 128;
+
+/// The longest message of negentropy.
+pub const RECONCILE_BYTES_MAX: usize = 64 * 1024;
+
+/// The most points of a range that is reconciled by negentropy, on either side: beyond, it is split first.
+pub const RECONCILE_POINTS_MAX: u64 = 16 * 1024;
 
 /// The place of an envelope in its slot's order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize_tuple, Deserialize_tuple)]
@@ -148,6 +162,20 @@ pub struct SlotRun {
     pub last: Slot,
     /// The class.
     pub class: Class,
+    /// What is older is not counted; 0 for all.
+    pub from: TimeMs,
+}
+
+/// What a node holds of a run of slots: all of the state class, and of the content class what is not older than `from`.
+/// What it pruned is older, and it is not asked for it. Slots in no horizon are not covered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize_tuple, Deserialize_tuple)]
+pub struct Horizon {
+    /// The first slot.
+    pub first: Slot,
+    /// The last slot, included.
+    pub last: Slot,
+    /// Content from here on is held; 0 for all.
+    pub from: TimeMs,
 }
 
 /// Count and fingerprint of a set.
@@ -225,13 +253,38 @@ pub enum SyncRequest {
     Heads(AuthorId),
     /// A blob.
     Blob(BlobHash),
+    /// What horizons cover, in the order of the peer's log: parents before children, blocks read once.
+    Snapshot {
+        /// What is wanted; at most [`HORIZONS_MAX`].
+        of: Vec<Horizon>,
+        /// Where to go on: 0 at first, then what the answer before gave. It means something to this peer alone.
+        after: u64,
+        /// At most so many bytes, and at most [`ENVELOPES_BYTES_MAX`].
+        bytes: u32,
+    },
+    /// A message of negentropy (version 1) about the points of a range.
+    Reconcile {
+        /// The slot.
+        slot: Slot,
+        /// The class.
+        class: Class,
+        /// The range.
+        range: Range,
+        /// The message; at most [`RECONCILE_BYTES_MAX`].
+        message: Bytes,
+    },
 }
 
 /// What the peer answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SyncAnswer {
     /// To [`SyncRequest::Digest`].
-    Digests(Vec<Digest>),
+    Digests {
+        /// In the order asked.
+        digests: Vec<Digest>,
+        /// What the peer covers, ascending; at most [`HORIZONS_MAX`].
+        covers: Vec<Horizon>,
+    },
     /// To [`SyncRequest::Split`].
     Parts(Vec<Part>),
     /// To [`SyncRequest::Ids`].
@@ -247,6 +300,9 @@ pub enum SyncAnswer {
         envelopes: Vec<Bytes>,
         /// Where a range goes on, when there are more.
         next: Option<Point>,
+        /// Of the ids that were asked for, those that are not held (any more). What is neither served nor here was left
+        /// out because the answer is full.
+        gone: Vec<EnvelopeId>,
     },
     /// To [`SyncRequest::Heads`].
     Heads {
@@ -259,6 +315,17 @@ pub enum SyncAnswer {
     Blob(Option<Bytes>),
     /// The asker's budget is used up, or nothing can be served now.
     Busy,
+    /// To [`SyncRequest::Snapshot`].
+    Snapshot {
+        /// Each as its bytes.
+        envelopes: Vec<Bytes>,
+        /// Where to go on; `None` when that was all.
+        next: Option<u64>,
+        /// Of everything that is wanted, both classes together, as the peer holds it now.
+        digest: Digest,
+    },
+    /// To [`SyncRequest::Reconcile`].
+    Reconciled(Bytes),
 }
 
 /// Why a frame is no message.
@@ -278,158 +345,4 @@ pub enum SyncError {
         /// How many may be.
         allowed: usize,
     },
-}
-
-/// A list whose bytes are read without reserving for what it claims.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
-struct List<T: for<'a> Deserialize<'a>, const MAX: usize>(
-    #[serde(deserialize_with = "cbor::list::<_, _, MAX>")] Vec<T>,
-);
-
-fn tag_of(frame: &[u8]) -> Result<u64, SyncError> {
-    if frame.len() > SYNC_FRAME_BYTES_MAX {
-        return Err(CborError::TooLong { seen: frame.len(), allowed: SYNC_FRAME_BYTES_MAX }.into());
-    }
-    let mut reader = Reader::new(frame);
-    let Item::Array(1..) = reader.item()? else { return Err(CborError::Shape.into()) };
-    let Item::Unsigned(tag) = reader.item()? else { return Err(CborError::Shape.into()) };
-    Ok(tag)
-}
-
-fn read<T: Serialize + serde::de::DeserializeOwned>(frame: &[u8]) -> Result<T, SyncError> {
-    Ok(cbor::decode(frame, SYNC_FRAME_BYTES_MAX)?)
-}
-
-fn bounded(seen: usize, allowed: usize) -> Result<(), SyncError> {
-    if seen <= allowed { Ok(()) } else { Err(SyncError::TooMany { seen, allowed }) }
-}
-
-impl SyncRequest {
-    /// The frame.
-    #[must_use]
-    pub fn encode(&self) -> Bytes {
-        match self {
-            Self::Digest(runs) => cbor::encode(&(0u8, runs)),
-            Self::Split { slot, class, range, parts } => cbor::encode(&(1u8, slot, class, range, parts)),
-            Self::Ids { slot, class, range, limit } => cbor::encode(&(2u8, slot, class, range, limit)),
-            Self::Fetch(ids) => cbor::encode(&(3u8, ids)),
-            Self::Range { slot, class, range, bytes } => cbor::encode(&(4u8, slot, class, range, bytes)),
-            Self::Log { log, from, to } => cbor::encode(&(5u8, log.author, log.key, &log.scope, log.epoch, from, to)),
-            Self::Identity(authors) => cbor::encode(&(6u8, authors)),
-            Self::Heads(author) => cbor::encode(&(7u8, author)),
-            Self::Blob(hash) => cbor::encode(&(8u8, hash)),
-        }
-        .into()
-    }
-
-    /// Reads a frame.
-    ///
-    /// # Errors
-    /// When it is too long, not canonical, of an unknown tag, or holds more than it may.
-    pub fn decode(frame: &[u8]) -> Result<Self, SyncError> {
-        match tag_of(frame)? {
-            0 => {
-                let (_, List(runs)): (u8, List<SlotRun, DIGESTS_MAX>) = read(frame)?;
-                Ok(Self::Digest(runs))
-            }
-            1 => {
-                let (_, slot, class, range, parts): (u8, _, _, _, u8) = read(frame)?;
-                bounded(usize::from(parts), usize::from(PARTS_MAX))?;
-                Ok(Self::Split { slot, class, range, parts })
-            }
-            2 => {
-                let (_, slot, class, range, limit): (u8, _, _, _, u16) = read(frame)?;
-                bounded(usize::from(limit), IDS_MAX)?;
-                Ok(Self::Ids { slot, class, range, limit })
-            }
-            3 => {
-                let (_, List(ids)): (u8, List<EnvelopeId, IDS_MAX>) = read(frame)?;
-                Ok(Self::Fetch(ids))
-            }
-            4 => {
-                let (_, slot, class, range, bytes): (u8, _, _, _, u32) = read(frame)?;
-                Ok(Self::Range { slot, class, range, bytes })
-            }
-            5 => {
-                let (_, author, key, scope, epoch, from, to): (u8, _, _, _, Epoch, u64, u64) = read(frame)?;
-                Ok(Self::Log { log: LogId { author, key, scope, epoch }, from, to })
-            }
-            6 => {
-                let (_, List(authors)): (u8, List<AuthorId, IDENTITIES_MAX>) = read(frame)?;
-                Ok(Self::Identity(authors))
-            }
-            7 => Ok(Self::Heads(read::<(u8, AuthorId)>(frame)?.1)),
-            8 => Ok(Self::Blob(read::<(u8, BlobHash)>(frame)?.1)),
-            other => Err(SyncError::Tag(other)),
-        }
-    }
-}
-
-impl SyncAnswer {
-    /// The frame.
-    #[must_use]
-    pub fn encode(&self) -> Bytes {
-        match self {
-            Self::Digests(digests) => cbor::encode(&(0u8, digests)),
-            Self::Parts(parts) => cbor::encode(&(1u8, parts)),
-            Self::Ids { points, next } => cbor::encode(&(2u8, points, next)),
-            Self::Envelopes { envelopes, next } => {
-                let items: Vec<&serde_bytes::Bytes> = envelopes.iter().map(|e| serde_bytes::Bytes::new(e)).collect();
-                cbor::encode(&(3u8, items, next))
-            }
-            Self::Heads { heads, more } => cbor::encode(&(4u8, heads, more)),
-            Self::Blob(blob) => cbor::encode(&(5u8, blob.as_deref().map(serde_bytes::Bytes::new))),
-            Self::Busy => cbor::encode(&(6u8,)),
-        }
-        .into()
-    }
-
-    /// Reads a frame. Envelopes and blobs are slices of it.
-    ///
-    /// # Errors
-    /// When it is too long, not canonical, of an unknown tag, or holds more than it may.
-    pub fn decode(frame: &Bytes) -> Result<Self, SyncError> {
-        match tag_of(frame)? {
-            0 => {
-                let (_, List(digests)): (u8, List<Digest, DIGESTS_MAX>) = read(frame)?;
-                Ok(Self::Digests(digests))
-            }
-            1 => {
-                let (_, List(parts)): (u8, List<Part, { PARTS_MAX as usize }>) = read(frame)?;
-                Ok(Self::Parts(parts))
-            }
-            2 => {
-                let (_, List(points), next): (u8, List<Point, IDS_MAX>, _) = read(frame)?;
-                Ok(Self::Ids { points, next })
-            }
-            3 => read_envelopes(frame),
-            4 => {
-                let (_, List(heads), more): (u8, List<Head, HEADS_MAX>, bool) = read(frame)?;
-                Ok(Self::Heads { heads, more })
-            }
-            5 => {
-                let (_, blob): (u8, Option<ByteBuf>) = read(frame)?;
-                Ok(Self::Blob(blob.map(|blob| Bytes::from(blob.into_vec()))))
-            }
-            6 => read::<(u8,)>(frame).map(|_| Self::Busy),
-            other => Err(SyncError::Tag(other)),
-        }
-    }
-}
-
-/// The one long answer, read without copying.
-fn read_envelopes(frame: &Bytes) -> Result<SyncAnswer, SyncError> {
-    let mut reader = Reader::new(frame);
-    let Item::Array(3) = reader.item()? else { return Err(CborError::Shape.into()) };
-    let Item::Unsigned(_) = reader.item()? else { return Err(CborError::Shape.into()) };
-    let Item::Array(count) = reader.item()? else { return Err(CborError::Shape.into()) };
-    bounded(count, ENVELOPES_MAX)?;
-    let mut envelopes = Vec::new();
-    for _ in 0..count {
-        let Item::Bytes(bytes) = reader.item()? else { return Err(CborError::Shape.into()) };
-        envelopes.push(frame.slice(reader.position() - bytes.len()..reader.position()));
-    }
-    let next = read(&frame[reader.position()..])?;
-    Ok(SyncAnswer::Envelopes { envelopes, next })
 }

@@ -209,7 +209,7 @@ impl Stranger {
         let answer = match SyncRequest::decode(frame) {
             Ok(SyncRequest::Identity(authors)) => {
                 let chains = authors.iter().filter_map(|author| self.served.get(author)).flatten().cloned();
-                SyncAnswer::Envelopes { envelopes: chains.collect(), next: None }
+                SyncAnswer::Envelopes { envelopes: chains.collect(), next: None, gone: Vec::new() }
             }
             Ok(_) | Err(_) => SyncAnswer::Busy,
         };

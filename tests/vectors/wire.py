@@ -379,8 +379,15 @@ POINT = ("array", int, 32)
 RANGE = ("array", POINT, optional(POINT))
 CLASS, SLOT = (0, 1), (0, 1024)
 HEAD = ("array", is_scope, 32, int, int, 32)
+HORIZON = ("array", SLOT, SLOT, int)
+
+
+def is_message(value):
+    return isinstance(value, bytes) and len(value) <= 64 * 1024
+
+
 REQUESTS = {
-    0: [at_most(("array", SLOT, SLOT, CLASS), 256)],
+    0: [at_most(("array", SLOT, SLOT, CLASS, int), 256)],
     1: [SLOT, CLASS, RANGE, (0, 16)],
     2: [SLOT, CLASS, RANGE, (0, 4096)],
     3: [at_most(32, 4096)],
@@ -389,15 +396,19 @@ REQUESTS = {
     6: [at_most(32, 64)],
     7: [32],
     8: [32],
+    9: [at_most(HORIZON, 128), int, (0, 0xFFFFFFFF)],
+    10: [SLOT, CLASS, RANGE, is_message],
 }
 ANSWERS = {
-    0: [at_most(("array", int, 16), 256)],
+    0: [at_most(("array", int, 16), 256), at_most(HORIZON, 128)],
     1: [at_most(("array", optional(POINT), int, 16), 16)],
     2: [at_most(POINT, 4096), optional(POINT)],
-    3: [at_most(bytes, 4096), optional(POINT)],
+    3: [at_most(bytes, 4096), optional(POINT), at_most(32, 4096)],
     4: [at_most(HEAD, 256), bool],
     5: [optional(bytes)],
     6: [],
+    7: [at_most(bytes, 4096), optional(int), ("array", int, 16)],
+    8: [is_message],
 }
 
 

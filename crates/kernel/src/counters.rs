@@ -57,6 +57,10 @@ pub struct Counters {
     pub sync_failed: u64,
     /// Sync sessions that found both sides equal at once.
     pub sync_equal: u64,
+    /// Lies that peers' own answers proved.
+    pub offences: u64,
+    /// Ids that a peer offered and then marked as gone.
+    pub offered_gone: u64,
     /// Requests of peers that were served.
     pub served: u64,
     /// Requests of peers that were refused for their budget.

@@ -56,8 +56,15 @@ pub enum Effect {
     Leave(Topic),
     /// Find this peer's addresses by Kademlia and connect to it.
     Connect(Peer),
-    /// A provable lie: disconnect and keep away.
+    /// Disconnect and keep away.
     Block(Peer),
+    /// A provable lie: the peer loses score for it.
+    Penalise {
+        /// Who lied.
+        peer: Peer,
+        /// How.
+        offence: Offence,
+    },
     /// Call back with [`crate::Input::Timer`] at this time.
     SetTimer {
         /// Which.
@@ -84,6 +91,26 @@ pub enum Effect {
         /// Why.
         error: crate::store::StoreError,
     },
+}
+
+/// A lie that the peer's own answers prove. Everything else (silence, slowness, having less) costs nobody score.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Offence {
+    /// It offered an id, and then neither served it nor marked it as gone, although there was room.
+    Withheld,
+    /// It promised a digest, served less than that, and promised the same digest again.
+    Contradiction,
+}
+
+impl Offence {
+    /// Its name in counters and logs.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Withheld => "withheld",
+            Self::Contradiction => "contradiction",
+        }
+    }
 }
 
 /// What gossipsub does with a message.

@@ -113,7 +113,7 @@ impl<S: Store, C: Custody> Node<S, C> {
         Ok(state)
     }
 
-    /// Writes an admitted envelope into the open batch. `None` for one that is not held after all.
+    /// Writes an admitted envelope into the open batch. `None` for one that is there already, or is not held after all.
     pub(crate) fn write(&mut self, admitted: Box<Admitted>, origin: Origin) -> Result<Option<Cursor>, StoreError> {
         if self.turn.room() == 0 {
             self.close_turn()?;
@@ -122,6 +122,11 @@ impl<S: Store, C: Custody> Node<S, C> {
         let envelope = admitted.into_envelope();
         let id = envelope.id();
         let header = envelope.header().clone();
+        // An identity that was written meanwhile lets in what waited for it, and that may be this one too.
+        if self.read(|rows| index::get(rows, &id))?.is_some() {
+            self.counters.duplicates += 1;
+            return Ok(None);
+        }
         if state.is_none() && self.read(|rows| logs::holds(rows, &header, &id))? == logs::Hold::Refused {
             self.counters.not_held += 1;
             return Ok(None);

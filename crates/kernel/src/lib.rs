@@ -36,10 +36,11 @@ mod turn;
 
 pub use counters::Counters;
 pub use custody::Custody;
-pub use effect::{Effect, Outbox, Verdict};
+pub use effect::{Effect, Offence, Outbox, Verdict};
 pub use input::{Input, Invalid, PublishOutcome, RequestFailure, Timer};
 pub use local::{Compose, LocalError, LocalRequest, Receipt, RowExpect, Ticket};
 pub use node::Node;
 pub use peer::{Channel, GossipId, Peer, RequestId};
 pub use settings::{Coverage, Limits, NodeSettings};
 pub use store::{Batch, Store, StoreError, StoreReader};
+pub use sync::Cover;

@@ -23,10 +23,11 @@ use crate::random::Choices;
 use crate::requests::Requests;
 use crate::settings::NodeSettings;
 use crate::store::{Store, StoreError};
-use crate::sync::Syncing;
+use crate::sync::{Cover, Syncing};
 use crate::turn::{Speech, Turn};
 use std::collections::BTreeSet;
 use tidepool_protocol::slot::Topic;
+use tidepool_protocol::sync::Horizon;
 use tidepool_protocol::{Shard, Slot, TimeMs};
 use tidepool_views::Overlay;
 use tidepool_views::presence::Board;
@@ -74,6 +75,8 @@ pub struct Node<S, C> {
     pub(crate) choices: Choices,
     pub(crate) turn: Turn,
     pub(crate) sums: Vec<Sums>,
+    /// What it holds, and says that it holds.
+    pub(crate) cover: Cover,
     pub(crate) gate: Gate,
     pub(crate) bundler: Bundler,
     pub(crate) outgoing: Outgoing,
@@ -98,8 +101,10 @@ impl<S: Store, C: Custody> Node<S, C> {
             peer_share: limits.pending_peer_share,
             age_ms: limits.pending_ms_max,
         };
+        let cover = Cover::of(&settings.coverage, &settings.genesis);
         Self {
             turn: Turn::new(store.head()),
+            cover,
             store,
             custody,
             rules: Rules::new(settings.genesis.clone()),
@@ -152,6 +157,18 @@ impl<S: Store, C: Custody> Node<S, C> {
             peers: size(self.connected.len()),
             ..self.counters.clone()
         }
+    }
+
+    /// From now on content of these slots is held from these times on only: what is older is neither promised to peers
+    /// nor asked of them, and refused when a session brings it.
+    pub fn set_horizons(&mut self, horizons: &[Horizon]) {
+        self.cover = Cover::of(&self.settings.coverage, &self.settings.genesis).pruned(horizons);
+    }
+
+    /// What it holds, and says that it holds.
+    #[must_use]
+    pub const fn cover(&self) -> &Cover {
+        &self.cover
     }
 
     /// The store.

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tidepool_protocol::TimeMs;
 use tidepool_protocol::limits::GOSSIP_AGE_MS_MAX;
 use tidepool_protocol::slot::Topic;
-use tidepool_protocol::sync::{Point, Range};
+use tidepool_protocol::sync::{Class, Point, Range, SlotRun};
 use tidepool_views::{Cursor, RowWrite};
 
 use crate::digest::Tree;
@@ -148,13 +148,19 @@ impl Outgoing {
         offered
     }
 
+    /// A peer holds everything that we hold in this run of slots. Returns the rows that go.
+    pub(crate) fn covered(&mut self, run: &SlotRun) -> Vec<RowWrite> {
+        let range = Range { from: Point { time_ms: run.from, ..Point::START }, to: None };
+        let first = Tree { slot: run.first, class: Class::State };
+        let trees: Vec<Tree> = self.of_tree.range(first..).map(|(tree, _)| *tree).collect();
+        let within = trees.into_iter().take_while(|tree| tree.slot <= run.last).filter(|tree| tree.class == run.class);
+        within.flat_map(|tree| self.covered_range(tree, &range)).collect()
+    }
+
     /// A peer holds everything that we hold in this range. Returns the rows that go.
-    pub(crate) fn covered(&mut self, tree: Option<Tree>, range: &Range) -> Vec<RowWrite> {
+    pub(crate) fn covered_range(&mut self, tree: Tree, range: &Range) -> Vec<RowWrite> {
         let within = |cursor: &&Cursor| self.entries.get(cursor).is_some_and(|entry| range.contains(&entry.point));
-        let covered: Vec<Cursor> = match tree {
-            Some(tree) => self.of_tree.get(&tree).into_iter().flatten().filter(within).copied().collect(),
-            None => self.entries.keys().filter(within).copied().collect(),
-        };
+        let covered: Vec<Cursor> = self.of_tree.get(&tree).into_iter().flatten().filter(within).copied().collect();
         self.done(&covered)
     }
 }

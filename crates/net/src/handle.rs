@@ -54,7 +54,7 @@ impl NetHandle {
     #[must_use = "what comes back is an input that the kernel waits for"]
     pub fn effect(&self, effect: Effect) -> Option<Input> {
         let vital = match &effect {
-            Effect::Join(_) | Effect::Leave(_) | Effect::Block(_) => true,
+            Effect::Join(_) | Effect::Leave(_) | Effect::Block(_) | Effect::Penalise { .. } => true,
             Effect::Judge { .. }
             | Effect::Publish { .. }
             | Effect::Request { .. }
@@ -93,6 +93,7 @@ impl NetHandle {
             | Effect::Join(_)
             | Effect::Leave(_)
             | Effect::Block(_)
+            | Effect::Penalise { .. }
             | Effect::Verify { .. }
             | Effect::SetTimer { .. }
             | Effect::Flush

@@ -126,7 +126,8 @@ impl<S: Store, C: Custody> Driver<S, C> {
             | Effect::Join(_)
             | Effect::Leave(_)
             | Effect::Connect(_)
-            | Effect::Block(_) => {
+            | Effect::Block(_)
+            | Effect::Penalise { .. } => {
                 // What the network could not take is an answer like any other.
                 if let Some(answer) = self.net.effect(effect) {
                     let _ = self.results.send(answer);

@@ -88,6 +88,8 @@ fn kernel(node: &str, counters: &Counters) {
         ("tidepool_bundle_bytes_total", counters.bundle_bytes),
         ("tidepool_batches_total", counters.batches),
         ("tidepool_flushes_total", counters.flushes),
+        ("tidepool_sync_offences_total", counters.offences),
+        ("tidepool_sync_offered_gone_total", counters.offered_gone),
         ("tidepool_sync_served_total", counters.served),
         ("tidepool_sync_served_busy_total", counters.served_busy),
         ("tidepool_sync_bytes_in_total", counters.sync_bytes_in),

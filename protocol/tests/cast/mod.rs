@@ -16,7 +16,7 @@ use tidepool_protocol::identity::{
 };
 use tidepool_protocol::ids::{AgentId, AuthorId, BlobHash, EnvelopeId, NetworkId, Salt};
 use tidepool_protocol::signer::Domain;
-use tidepool_protocol::sync::{Class, Digest, Part, Point, Range, SlotRun, SyncAnswer, SyncRequest};
+use tidepool_protocol::sync::{Class, Digest, Horizon, Part, Point, Range, SlotRun, SyncAnswer, SyncRequest};
 use tidepool_protocol::{
     Body, Draft, Envelope, Epoch, Kind, NetworkGenesis, NetworkParams, Scope, SecretKey, Signer, Slot, TimeMs,
     Verified, cbor,
@@ -319,8 +319,13 @@ impl Cast {
         let (first, id) = (Point { time_ms: NOON, id: EnvelopeId([1; 32]) }, EnvelopeId([2; 32]));
         let last = Point { time_ms: NOON.plus_ms(1), id };
         let range = Range { from: first, to: Some(last) };
-        let runs =
-            vec![SlotRun { first: slot, last: slot, class }, SlotRun { first: ctl, last: ctl, class: Class::State }];
+        let runs = vec![
+            SlotRun { first: slot, last: slot, class, from: NOON },
+            SlotRun { first: ctl, last: ctl, class: Class::State, from: TimeMs(0) },
+        ];
+        let covers = vec![Horizon { first: Slot::of(b"harbour"), last: ctl, from: NOON }];
+        // Version 1 of negentropy: nothing of interest up to a time, an empty list of ids behind it.
+        let message = Bytes::from_static(&[0x61, 0x81, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x00]);
         let mut sum = SetSum::default();
         sum.add(&id);
         let (count, fingerprint) = (sum.count, sum.fingerprint());
@@ -340,9 +345,11 @@ impl Cast {
             ("identity", SyncRequest::Identity(vec![author, self.harbour.state.author])),
             ("heads", SyncRequest::Heads(author)),
             ("blob", SyncRequest::Blob(BlobHash([0xee; 32]))),
+            ("snapshot", SyncRequest::Snapshot { of: covers.clone(), after: 4_711, bytes: 65_536 }),
+            ("reconcile", SyncRequest::Reconcile { slot, class, range, message: message.clone() }),
         ];
         let answers = [
-            ("digests", SyncAnswer::Digests(vec![Digest { count, fingerprint }])),
+            ("digests", SyncAnswer::Digests { digests: vec![Digest { count, fingerprint }], covers }),
             (
                 "parts",
                 SyncAnswer::Parts(vec![
@@ -351,11 +358,16 @@ impl Cast {
                 ]),
             ),
             ("points", SyncAnswer::Ids { points: vec![first, last], next: Some(last) }),
-            ("envelopes", SyncAnswer::Envelopes { envelopes, next: None }),
+            ("envelopes", SyncAnswer::Envelopes { envelopes: envelopes.clone(), next: None, gone: vec![id] }),
             ("heads, answered", SyncAnswer::Heads { heads: vec![head], more: true }),
             ("blob, answered", SyncAnswer::Blob(Some(Bytes::from_static(b"a picture")))),
             ("no blob", SyncAnswer::Blob(None)),
             ("busy", SyncAnswer::Busy),
+            (
+                "snapshot, answered",
+                SyncAnswer::Snapshot { envelopes, next: Some(4_713), digest: Digest { count, fingerprint } },
+            ),
+            ("reconciled", SyncAnswer::Reconciled(message)),
         ];
         let requests = requests.into_iter().map(|(name, request)| (name, request.encode()));
         requests.chain(answers.into_iter().map(|(name, answer)| (name, answer.encode()))).collect()

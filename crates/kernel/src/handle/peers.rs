@@ -19,6 +19,7 @@ impl<S: Store, C: Custody> Node<S, C> {
 
     pub(super) fn on_peer_disconnected(&mut self, peer: Peer) -> Result<(), StoreError> {
         self.connected.remove(&peer);
+        self.syncing.covers.remove(&peer);
         self.end_session(&peer)
     }
 

@@ -105,6 +105,7 @@ impl<S: Store, C: Custody> Node<S, C> {
         purpose: Purpose,
         results: Vec<Checked>,
     ) -> Result<(), StoreError> {
+        let is_session = matches!(purpose, Purpose::Session);
         for result in results {
             let envelope = match result {
                 Ok(envelope) => envelope,
@@ -115,6 +116,11 @@ impl<S: Store, C: Custody> Node<S, C> {
             };
             if envelope.header().kind.is_ephemeral() {
                 self.counters.refuse(Refusal::EphemeralInSync.label());
+                continue;
+            }
+            // What this node does not cover, or has pruned, it does not take back.
+            if is_session && !self.cover.includes(&envelope) {
+                self.counters.refuse("not_covered");
                 continue;
             }
             match self.examine(&envelope, &mut Scratch::default())? {
@@ -132,7 +138,7 @@ impl<S: Store, C: Custody> Node<S, C> {
             }
             Purpose::Locate(author) => self.locate_answered(request, author)?,
             Purpose::Log(author) => self.heads_answered(request, author)?,
-            Purpose::Session => self.session_verified(from)?,
+            Purpose::Session => self.session_verified(from, request)?,
             Purpose::Heads(_) => {}
         }
         self.ask_for_pending()

@@ -26,6 +26,7 @@ impl<S: Store, C: Custody> Node<S, C> {
         })?;
         self.fold_the_rest()?;
         self.reload_outbox()?;
+        self.forget_cursors()?;
         for topic in self.settings.coverage.topics(self.rules.genesis()) {
             self.out.push(Effect::Join(topic));
         }

@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use tidepool_protocol::sync::Class;
 use tidepool_protocol::{EnvelopeId, Slot};
 
 const NOW: TimeMs = TimeMs(1_000_000_000);
@@ -44,9 +43,11 @@ fn what_gossip_cannot_carry_goes_when_a_peers_digest_covers_it() {
     assert_eq!(outbox.offer(None, NOW, 10), [], "full queues, doubles and old ones are left to sync");
     let tree = item(0, 4, 0).tree;
     let recent = Range { from: Point { time_ms: NOW, id: EnvelopeId::ZERO }, to: None };
-    assert_eq!(outbox.covered(Some(tree), &recent), gone(2));
-    assert_eq!(outbox.covered(Some(tree), &Range::ALL), gone(3));
-    assert_eq!(outbox.covered(None, &Range::ALL), gone(1));
+    assert_eq!(outbox.covered_range(tree, &recent), gone(2));
+    assert_eq!(outbox.covered_range(tree, &Range::ALL), gone(3));
+    let everything = SlotRun { first: Slot::new(0).unwrap(), last: Slot::CTL, class: tree.class, from: TimeMs(0) };
+    assert_eq!(outbox.covered(&SlotRun { first: Slot::CTL, ..everything }), []);
+    assert_eq!(outbox.covered(&everything), gone(1));
 }
 
 #[test]

@@ -1,20 +1,32 @@
 //! Serving what peers ask for: bounded answers, read through the open batch, spoken when it is durable.
 
+use super::Cover;
+use super::reconcile::Points;
 use crate::custody::Custody;
-use crate::digest::{self, Sums, Tree};
+use crate::digest::{self, Tree};
 use crate::node::Node;
 use crate::store::Store;
 use bytes::Bytes;
 use std::collections::BTreeSet;
+use tidepool_protocol::digest::SetSum;
 use tidepool_protocol::limits::HEADS_MAX;
 use tidepool_protocol::sync::{
     Digest, ENVELOPES_BYTES_MAX, ENVELOPES_MAX, IDS_MAX, PARTS_MAX, Point, Range, SlotRun, SyncAnswer, SyncRequest,
 };
-use tidepool_protocol::{AuthorId, EnvelopeId};
-use tidepool_views::{Overlay, ReadError, index, logs};
+use tidepool_protocol::{AuthorId, EnvelopeId, Slot, TimeMs};
+use tidepool_views::{Cursor, Envelopes, Overlay, ReadError, index, logs};
 
 /// How many log heads of an author are read to find its newest.
 const HEADS_READ_MAX: usize = 4_096;
+
+/// Envelopes of the log that are read at once for a page of it.
+const LOG_READ_AT_ONCE: usize = 128;
+
+/// The most envelopes of the log that one request reads, whether they are wanted or not.
+const LOG_READ_MAX: usize = 8_192;
+
+/// What the mark of an id that is gone takes in an answer.
+pub(super) const MARK_BYTES: usize = 34;
 
 /// Envelopes of an answer as they are gathered, within its bounds.
 #[derive(Default)]
@@ -38,7 +50,7 @@ impl Gathered {
     }
 
     fn answer(self, next: Option<Point>) -> SyncAnswer {
-        SyncAnswer::Envelopes { envelopes: self.envelopes, next }
+        SyncAnswer::Envelopes { envelopes: self.envelopes, next, gone: Vec::new() }
     }
 }
 
@@ -46,7 +58,10 @@ impl<S: Store, C: Custody> Node<S, C> {
     /// The answer to a peer's request.
     pub(crate) fn serve(&mut self, request: SyncRequest) -> Result<SyncAnswer, ReadError> {
         match request {
-            SyncRequest::Digest(runs) => Ok(SyncAnswer::Digests(runs.iter().map(|run| self.digest_of(run)).collect())),
+            SyncRequest::Digest(runs) => {
+                let digests: Result<Vec<Digest>, ReadError> = runs.iter().map(|run| self.digest_of(run)).collect();
+                Ok(SyncAnswer::Digests { digests: digests?, covers: self.cover.horizons().to_vec() })
+            }
             SyncRequest::Split { slot, class, range, parts } => {
                 let tree = Tree { slot, class };
                 self.read(|rows| digest::split(rows, tree, &range, parts.clamp(1, PARTS_MAX))).map(SyncAnswer::Parts)
@@ -55,7 +70,7 @@ impl<S: Store, C: Custody> Node<S, C> {
                 let limit = usize::from(limit).clamp(1, IDS_MAX);
                 self.read(|rows| ids(rows, Tree { slot, class }, &range, limit))
             }
-            SyncRequest::Fetch(ids) => self.read(|rows| gather(rows, &ids)),
+            SyncRequest::Fetch(ids) => self.read(|rows| gather_or_mark(rows, &ids)),
             SyncRequest::Range { slot, class, range, bytes } => {
                 let allowed = usize::try_from(bytes).unwrap_or(usize::MAX).min(ENVELOPES_BYTES_MAX);
                 self.read(|rows| envelopes_of(rows, Tree { slot, class }, &range, allowed))
@@ -67,22 +82,50 @@ impl<S: Store, C: Custody> Node<S, C> {
             SyncRequest::Identity(authors) => self.chains(&authors),
             SyncRequest::Heads(author) => self.read(|rows| heads(rows, author)),
             SyncRequest::Blob(_) => Ok(SyncAnswer::Blob(None)),
+            SyncRequest::Snapshot { of, after, bytes } => {
+                let allowed = usize::try_from(bytes).unwrap_or(usize::MAX).min(ENVELOPES_BYTES_MAX);
+                self.page_of_log(&Cover::new(of), Cursor(after), allowed)
+            }
+            SyncRequest::Reconcile { slot, class, range, message } => {
+                let points = self.read(|rows| Points::read(rows, Tree { slot, class }, &range))?;
+                let answer = points.and_then(|points| points.answer(&message)).unwrap_or_default();
+                Ok(SyncAnswer::Reconciled(answer.into()))
+            }
         }
     }
 
-    /// Count and fingerprint of a run of slots, from memory.
-    pub(crate) fn digest_of(&self, run: &SlotRun) -> Digest {
-        let sum = *self.sums_of(run).class(run.class);
-        Digest { count: sum.count, fingerprint: sum.fingerprint() }
+    /// Count and fingerprint of a run of slots.
+    pub(crate) fn digest_of(&mut self, run: &SlotRun) -> Result<Digest, ReadError> {
+        self.sum_of(run).map(|sum| Digest { count: sum.count, fingerprint: sum.fingerprint() })
     }
 
-    fn sums_of(&self, run: &SlotRun) -> Sums {
-        let mut sums = Sums::default();
-        let slots = usize::from(run.first.number())..=usize::from(run.last.number());
-        for of in self.sums.get(slots).unwrap_or_default() {
-            sums.join(of);
+    /// Sum of a run of slots: from memory, or from each slot's tree where it does not begin at the start.
+    pub(crate) fn sum_of(&mut self, run: &SlotRun) -> Result<SetSum, ReadError> {
+        let (first, last) = (usize::from(run.first.number()), usize::from(run.last.number()));
+        let sums = self.sums.get(first..=last.max(first)).unwrap_or_default();
+        let of_slots: Vec<(u16, SetSum)> =
+            (run.first.number()..).zip(sums).map(|(slot, sums)| (slot, *sums.class(run.class))).collect();
+        let range = Range { from: Point { time_ms: run.from, ..Point::START }, to: None };
+        let mut sum = SetSum::default();
+        for (slot, whole) in of_slots {
+            let of = match Slot::new(slot).filter(|_| run.from > TimeMs(0) && whole.count > 0) {
+                None => whole,
+                Some(slot) => self.read(|rows| digest::sum(rows, Tree { slot, class: run.class }, &range))?,
+            };
+            sum.join(&of);
         }
-        sums
+        Ok(sum)
+    }
+
+    /// The log from `after` on, as far as it is covered by what is wanted.
+    fn page_of_log(&mut self, wanted: &Cover, after: Cursor, allowed: usize) -> Result<SyncAnswer, ReadError> {
+        let mut digest = SetSum::default();
+        for run in wanted.runs() {
+            digest.join(&self.sum_of(&run)?);
+        }
+        let digest = Digest { count: digest.count, fingerprint: digest.fingerprint() };
+        let (gathered, next) = self.read(|rows| log_from(rows, wanted, after, allowed))?;
+        Ok(SyncAnswer::Snapshot { envelopes: gathered.envelopes, next: next.map(|next| next.0), digest })
     }
 
     fn chains(&mut self, authors: &[AuthorId]) -> Result<SyncAnswer, ReadError> {
@@ -123,6 +166,49 @@ fn gather(rows: &Overlay<'_>, ids: &[EnvelopeId]) -> Result<SyncAnswer, ReadErro
         }
     }
     Ok(gathered.answer(None))
+}
+
+/// The same for ids that this node may have offered: what it does not hold any more is marked.
+fn gather_or_mark(rows: &Overlay<'_>, ids: &[EnvelopeId]) -> Result<SyncAnswer, ReadError> {
+    let allowed = ENVELOPES_BYTES_MAX.saturating_sub(ids.len() * MARK_BYTES);
+    let mut gathered = Gathered::default();
+    let mut gone = Vec::new();
+    for id in ids {
+        match index::envelope(rows, id)? {
+            Some((_, stored)) if !gathered.take(stored.envelope.bytes(), allowed) => break,
+            Some(_) => {}
+            None => gone.push(*id),
+        }
+    }
+    Ok(SyncAnswer::Envelopes { envelopes: gathered.envelopes, next: None, gone })
+}
+
+/// What of the log behind `after` is wanted, and where to go on.
+fn log_from(
+    rows: &Overlay<'_>,
+    wanted: &Cover,
+    after: Cursor,
+    allowed: usize,
+) -> Result<(Gathered, Option<Cursor>), ReadError> {
+    let whole = wanted.is_whole();
+    let mut gathered = Gathered::default();
+    let mut at = after;
+    let mut read = 0;
+    while read < LOG_READ_MAX {
+        let page = rows.stored_after(at, LOG_READ_AT_ONCE)?;
+        if page.is_empty() {
+            return Ok((gathered, None));
+        }
+        for stored in page {
+            let is_wanted = whole || wanted.includes(&stored.envelope);
+            if is_wanted && !gathered.take(stored.envelope.bytes(), allowed) {
+                return Ok((gathered, Some(at)));
+            }
+            at = stored.cursor;
+            read += 1;
+        }
+    }
+    Ok((gathered, Some(at)))
 }
 
 fn envelopes_of(rows: &Overlay<'_>, tree: Tree, range: &Range, allowed: usize) -> Result<SyncAnswer, ReadError> {

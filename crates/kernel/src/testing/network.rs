@@ -7,7 +7,7 @@ use crate::local::{LocalError, LocalRequest, Receipt, Ticket};
 use crate::peer::{Channel, GossipId, Peer, RequestId};
 use crate::random::Choices;
 use crate::settings::NodeSettings;
-use crate::{Counters, Effect, Node, Outbox, Verdict, digest};
+use crate::{Counters, Effect, Node, Offence, Outbox, Verdict, digest};
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use tidepool_protocol::ids::{Hash, sha256};
@@ -69,6 +69,8 @@ pub struct Network {
     pub verdicts: Vec<(usize, Verdict)>,
     /// Whom nodes wanted to be connected to.
     pub wanted: Vec<(usize, Peer)>,
+    /// Lies that were proved: by whom, of whom, which.
+    pub penalties: Vec<(usize, Peer, Offence)>,
     /// A hash over every effect of every node, in order.
     pub trace: Hash,
     /// Nodes that halted.
@@ -94,6 +96,7 @@ impl Network {
             replies: BTreeMap::new(),
             verdicts: Vec::new(),
             wanted: Vec::new(),
+            penalties: Vec::new(),
             trace: [0; 32],
             halted: BTreeSet::new(),
             members: Vec::new(),
@@ -339,6 +342,7 @@ impl Network {
                 self.members[at].topics.remove(&topic);
             }
             Effect::Connect(peer) => self.wanted.push((at, peer)),
+            Effect::Penalise { peer, offence } => self.penalties.push((at, peer, offence)),
             Effect::Block(_) | Effect::Notify { .. } => {}
             Effect::SetTimer { timer, at: due } => {
                 self.members[at].timers.insert(timer, due);

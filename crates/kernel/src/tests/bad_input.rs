@@ -193,7 +193,7 @@ fn machine() -> (Node<MemoryStore, Keys>, MemoryStore, TestNode) {
 fn answers_that_were_not_asked_for_are_nothing() {
     let (mut machine, store, node) = machine();
     let mut outbox = Outbox::default();
-    let answer = SyncAnswer::Envelopes { envelopes: vec![node.genesis.bytes().clone()], next: None };
+    let answer = SyncAnswer::Envelopes { envelopes: vec![node.genesis.bytes().clone()], next: None, gone: vec![] };
     machine.step(Input::Response { request: RequestId(7), result: Ok(answer.encode()) }, START, &mut outbox);
     machine.step(Input::Verified { ticket: Ticket(7), results: vec![Ok(node.genesis.clone())] }, START, &mut outbox);
     machine.step(Input::Response { request: RequestId(8), result: Err(RequestFailure::Busy) }, START, &mut outbox);
@@ -216,6 +216,11 @@ fn an_answer_of_another_kind_ends_the_session() {
     assert_eq!(counters.refused["sync_malformed"], 1);
 }
 
+/// What an archive covers.
+fn whole() -> Vec<tidepool_protocol::sync::Horizon> {
+    crate::Cover::of(&crate::Coverage::Archive, &network()).horizons().to_vec()
+}
+
 #[test]
 fn a_peer_whose_lists_never_end_is_left_at_last() {
     use tidepool_protocol::sync::{Digest, Point};
@@ -232,10 +237,12 @@ fn a_peer_whose_lists_never_end_is_left_at_last() {
             asked += 1;
             let fingerprint = tidepool_protocol::digest::Fingerprint([9; 16]);
             let answer = match SyncRequest::decode(&frame).unwrap() {
-                SyncRequest::Digest(runs) => SyncAnswer::Digests(vec![Digest { count: 1, fingerprint }; runs.len()]),
+                SyncRequest::Digest(runs) => {
+                    SyncAnswer::Digests { digests: vec![Digest { count: 1, fingerprint }; runs.len()], covers: whole() }
+                }
                 SyncRequest::Range { range, .. } => {
                     let next = Point { time_ms: range.from.time_ms.plus_ms(1), ..range.from };
-                    SyncAnswer::Envelopes { envelopes: vec![], next: Some(next) }
+                    SyncAnswer::Envelopes { envelopes: vec![], next: Some(next), gone: vec![] }
                 }
                 other => panic!("{other:?} was not expected"),
             };
@@ -244,7 +251,7 @@ fn a_peer_whose_lists_never_end_is_left_at_last() {
         machine.step(Input::Timer(crate::Timer::AntiEntropy), now, &mut outbox);
         machine.step(Input::TurnEnded, now, &mut outbox);
     }
-    assert!((800..1_000).contains(&asked), "{asked} requests in fifteen minutes, one a second");
+    assert!((2_400..3_000).contains(&asked), "{asked} requests in fifteen minutes, three a second");
 }
 
 #[test]

@@ -241,7 +241,7 @@ fn a_peer_that_lies_about_heads_silences_nobody() {
         id: EnvelopeId([1; 32]),
     });
     let lie = SyncAnswer::Heads { heads: lies.to_vec(), more: false }.encode();
-    let empty = SyncAnswer::Envelopes { envelopes: vec![], next: None }.encode();
+    let empty = SyncAnswer::Envelopes { envelopes: vec![], next: None, gone: vec![] }.encode();
     while let Some(effect) = outbox.0.pop() {
         let Effect::Request { request, frame, .. } = effect else { continue };
         let answer = match SyncRequest::decode(&frame).unwrap() {

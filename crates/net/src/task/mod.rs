@@ -206,6 +206,10 @@ impl Task {
             Effect::Leave(topic) => self.leave(topic),
             Effect::Connect(peer) => self.connect(&peer),
             Effect::Block(peer) => self.block(&peer),
+            Effect::Penalise { peer, offence } => {
+                tracing::warn!(offence = offence.label(), "a peer's answers contradict one another");
+                self.block(&peer);
+            }
             Effect::Verify { .. }
             | Effect::SetTimer { .. }
             | Effect::Flush
