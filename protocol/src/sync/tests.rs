@@ -57,7 +57,11 @@ fn answers() -> Vec<SyncAnswer> {
         ]),
         SyncAnswer::Ids { points: vec![point(1), point(2)], next: Some(point(3)) },
         SyncAnswer::Ids { points: vec![], next: None },
-        SyncAnswer::Envelopes { envelopes: vec![Bytes::from_static(b"one"), Bytes::new()], next: Some(point(4)), gone: vec![] },
+        SyncAnswer::Envelopes {
+            envelopes: vec![Bytes::from_static(b"one"), Bytes::new()],
+            next: Some(point(4)),
+            gone: vec![],
+        },
         SyncAnswer::Envelopes { envelopes: vec![], next: None, gone: vec![EnvelopeId([6; 32])] },
         SyncAnswer::Heads { heads: vec![head], more: true },
         SyncAnswer::Blob(Some(Bytes::from_static(b"picture"))),
@@ -89,7 +93,12 @@ fn every_answer_comes_back_as_it_was() {
 
 #[test]
 fn the_arrays_are_those_of_the_documentation() {
-    let digest = SyncRequest::Digest(vec![SlotRun { first: slot(0), last: slot(1_024), class: Class::Content, from: TimeMs(7) }]);
+    let digest = SyncRequest::Digest(vec![SlotRun {
+        first: slot(0),
+        last: slot(1_024),
+        class: Class::Content,
+        from: TimeMs(7),
+    }]);
     assert_eq!(&digest.encode()[..], &[0x82, 0x00, 0x81, 0x84, 0x00, 0x19, 0x04, 0x00, 0x01, 0x07]);
     assert_eq!(&SyncAnswer::Busy.encode()[..], &[0x81, 0x06]);
     let empty = SyncAnswer::Envelopes { envelopes: vec![Bytes::from_static(b"x")], next: None, gone: vec![] };

@@ -130,7 +130,8 @@ impl Driver {
             | Effect::Join(_)
             | Effect::Leave(_)
             | Effect::Connect(_)
-            | Effect::Block(_) => {}
+            | Effect::Block(_)
+            | Effect::Penalise { .. } => {}
         }
     }
 }

@@ -141,7 +141,8 @@ impl KernelHandle {
                     | Effect::Join(_)
                     | Effect::Leave(_)
                     | Effect::Connect(_)
-                    | Effect::Block(_) => {}
+                    | Effect::Block(_)
+                    | Effect::Penalise { .. } => {}
                 }
             }
         }

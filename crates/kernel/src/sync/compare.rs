@@ -12,9 +12,7 @@ use crate::peer::Peer;
 use crate::store::{Store, StoreError};
 use std::collections::BTreeMap;
 use tidepool_protocol::digest::SetSum;
-use tidepool_protocol::sync::{
-    Class, DIGESTS_MAX, Digest, Part, Point, RECONCILE_POINTS_MAX, Range, SlotRun,
-};
+use tidepool_protocol::sync::{Class, DIGESTS_MAX, Digest, Part, Point, RECONCILE_POINTS_MAX, Range, SlotRun};
 use tidepool_protocol::{EnvelopeId, Slot, TimeMs};
 use tidepool_views::{ReadError, index};
 

@@ -149,12 +149,10 @@ mod tests {
         check(&archive.both(&shards), &[(256, 511, 0), (768, 1_024, 0)]);
         let pruned = shards.pruned(&[horizon(0, 300, 7)]);
         check(&pruned, &[(256, 300, 7), (301, 511, 0), (768, 1_024, 0)]);
-        check(&pruned.both(&archive.pruned(&[horizon(290, 800, 5)])), &[
-            (256, 300, 7),
-            (301, 511, 5),
-            (768, 800, 5),
-            (801, 1_024, 0),
-        ]);
+        check(
+            &pruned.both(&archive.pruned(&[horizon(290, 800, 5)])),
+            &[(256, 300, 7), (301, 511, 5), (768, 800, 5), (801, 1_024, 0)],
+        );
         assert_eq!(pruned.from(Slot::new(256).unwrap()), Some(TimeMs(7)));
         assert_eq!(pruned.from(Slot::new(512).unwrap()), None);
         assert_eq!(pruned.from(Slot::CTL), Some(TimeMs(0)));
@@ -171,9 +169,9 @@ mod tests {
     #[test]
     fn only_content_has_a_horizon() {
         let runs = Cover::new([horizon(0, 1_024, 9)]).runs();
-        assert_eq!(runs.iter().map(|run| (run.class, run.from.0)).collect::<Vec<_>>(), [
-            (Class::State, 0),
-            (Class::Content, 9)
-        ]);
+        assert_eq!(
+            runs.iter().map(|run| (run.class, run.from.0)).collect::<Vec<_>>(),
+            [(Class::State, 0), (Class::Content, 9)]
+        );
     }
 }

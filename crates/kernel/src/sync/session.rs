@@ -235,8 +235,10 @@ impl<S: Store, C: Custody> Node<S, C> {
         let crowded =
             self.pending.of(&peer) * self.settings.limits.pending_peer_share * 2 > self.settings.limits.pending_max;
         let now = self.now;
-        while !crowded {
-            let Some(work) = self.syncing.sessions.get_mut(&peer).and_then(|session| session.next(now)) else { break };
+        loop {
+            // Who lets so much wait for identities brings them before anything more.
+            let session = self.syncing.sessions.get_mut(&peer).filter(|_| !crowded);
+            let Some(work) = session.and_then(|session| session.next(now)) else { break };
             let request = work.request();
             let id = self.ask(peer, &request, Purpose::Session);
             if let Some(session) = self.syncing.sessions.get_mut(&peer) {
@@ -319,9 +321,7 @@ impl<S: Store, C: Custody> Node<S, C> {
             (Work::Runs(runs), SyncAnswer::Digests { digests, .. }) if runs.len() == digests.len() => {
                 Then::Ask(self.compare_runs(&runs, &digests)?)
             }
-            (Work::Split(tree, range), SyncAnswer::Parts(parts)) => {
-                Then::Ask(self.compare_parts(tree, range, &parts)?)
-            }
+            (Work::Split(tree, range), SyncAnswer::Parts(parts)) => Then::Ask(self.compare_parts(tree, range, &parts)?),
             (Work::Confirm(_, promise), SyncAnswer::Parts(parts)) => Self::confirmed(&promise, &parts),
             (Work::Reconcile(tree, range, talk), SyncAnswer::Reconciled(message)) => {
                 self.reconciled(tree, range, &talk, &message)?

@@ -117,7 +117,8 @@ fn an_exchange_that_is_cut_short_goes_on_behind_its_bound() {
         ours.extend(theirs.iter().filter(|point| need.contains(&point.id)));
         let Some(next) = left else { break };
         let reached = bound(&next);
-        let below = |points: &mut dyn Iterator<Item = &Point>| points.filter(|p| reached.is_some_and(|b| **p < b)).count();
+        let below =
+            |points: &mut dyn Iterator<Item = &Point>| points.filter(|p| reached.is_some_and(|b| **p < b)).count();
         assert_eq!(below(&mut ours.iter()), below(&mut theirs.iter()), "nothing is left below the bound");
         from = reached.filter(|reached| *reached > from).unwrap_or(from);
     }
