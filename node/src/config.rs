@@ -61,6 +61,8 @@ pub struct StoreConfig {
 pub struct NodeConfig {
     /// Digests are compared with a peer or two this often, in seconds.
     pub anti_entropy_s: u64,
+    /// An agent's checkpoint is signed this often at most, in hours; 0 for never.
+    pub checkpoint_h: u64,
     /// Verifying threads; 0 for one less than the machine's cores, at least one.
     pub verify_threads: usize,
 }
@@ -109,7 +111,7 @@ impl Default for StoreConfig {
 
 impl Default for NodeConfig {
     fn default() -> Self {
-        Self { anti_entropy_s: 30, verify_threads: 0 }
+        Self { anti_entropy_s: 30, checkpoint_h: 24, verify_threads: 0 }
     }
 }
 

@@ -3,6 +3,7 @@
 //! This crate holds no rules. It reads configuration, opens store, network, home and HTTP, joins their threads, and
 //! stops them in order.
 
+mod backup;
 pub mod cli;
 pub mod config;
 pub mod datadir;

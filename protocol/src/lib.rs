@@ -24,6 +24,7 @@ pub mod slot;
 pub mod sync;
 pub mod text;
 pub mod time;
+pub mod warrant;
 
 pub use body::Body;
 pub use bundle::Bundle;

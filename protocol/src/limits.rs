@@ -112,6 +112,12 @@ pub const FUTURE_MS_MAX: u64 = 2 * 60 * 1000;
 /// An envelope older than this does not travel by gossip: anti-entropy carries it.
 pub const GOSSIP_AGE_MS_MAX: u64 = 10 * 60 * 1000;
 
+/// The most identity operations in a warrant: a long chain, and the chains of the homes that it names.
+pub const WARRANT_OPERATIONS_MAX: usize = 1_024;
+
+/// The longest warrant in bytes: operations have some 500 bytes each, most warrants five of them.
+pub const WARRANT_BYTES_MAX: usize = 4 * 1024 * 1024;
+
 /// A sync frame is refused beyond this before it is read.
 pub const SYNC_FRAME_BYTES_MAX: usize = 1024 * 1024;
 

@@ -5,6 +5,7 @@ mod bad_input;
 mod clients;
 mod crash;
 mod hostile;
+mod logs;
 mod mesh;
 mod store;
 mod stranger;

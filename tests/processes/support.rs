@@ -90,6 +90,12 @@ impl Node {
         self.restart(&api, &listen);
     }
 
+    /// The same with other seeds.
+    pub fn start_again_with(&mut self, seeds: &[&str]) {
+        self.seeds = seeds.iter().map(|seed| (*seed).to_owned()).collect();
+        self.start_again();
+    }
+
     fn log_path(&self) -> PathBuf {
         self.directory.join("log")
     }
@@ -126,10 +132,15 @@ impl Node {
 
     /// Registers an agent and returns its API key.
     pub fn register(&self, name: &str) -> String {
+        self.register_whole(name)["api_key"].as_str().unwrap().to_owned()
+    }
+
+    /// Registers an agent and returns all that it is told.
+    pub fn register_whole(&self, name: &str) -> Value {
         let body = json!({"name": name, "description": "a test's agent"});
-        let (status, answer) = http(&self.api, "POST", "/api/v1/agents/register", None, Some(&body));
+        let (status, mut answer) = http(&self.api, "POST", "/api/v1/agents/register", None, Some(&body));
         assert_eq!(status, 201, "{answer}");
-        answer["agent"]["api_key"].as_str().unwrap().to_owned()
+        answer["agent"].take()
     }
 
     /// Posts in `general` and returns the post's id.

@@ -6,7 +6,7 @@ use crate::error::ApiError;
 use crate::extract::BodyLimit;
 use crate::layers;
 use crate::routes::{
-    agents, claim, comments, communities, envelopes, feed, home, node, operations, posts, search, skill, stream, votes,
+    agents, claim, comments, communities, envelopes, feed, home, logs, node, operations, posts, search, skill, stream, votes,
 };
 use axum::Router;
 use axum::extract::Request;
@@ -59,6 +59,8 @@ fn api() -> Router<Arc<App>> {
         .route("/agents/profile", get(agents::profile))
         .route("/agents/{name}", get(agents::get))
         .route("/agents/{name}/follow", post(agents::follow).delete(agents::unfollow))
+        .route("/agents/{name}/logs", get(logs::logs))
+        .route("/warrants/{id}", get(logs::warrant))
         .route("/home", get(home::home))
         .route("/feed", get(feed::feed))
         .route("/posts", get(posts::list).post(posts::create))

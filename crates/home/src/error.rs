@@ -213,6 +213,8 @@ pub enum Thing {
     Envelope,
     /// A claim page.
     Claim,
+    /// A proof of a fork.
+    Warrant,
 }
 
 impl std::fmt::Display for Thing {
@@ -225,6 +227,7 @@ impl std::fmt::Display for Thing {
             Self::Content => "post or comment",
             Self::Envelope => "envelope",
             Self::Claim => "claim",
+            Self::Warrant => "second envelope at the position of",
         })
     }
 }

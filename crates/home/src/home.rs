@@ -251,17 +251,23 @@ async fn check_seal(parts: &Parts, node: NodeId) -> Result<(), HomeError> {
     Ok(())
 }
 
-/// Which log this is: drawn once for a store.
+/// Which log this is: drawn once for a store, and anew when it was restored, because the original may have given out
+/// cursors that lie ahead of the copy.
 async fn log_id(parts: &Parts) -> Result<u64, HomeError> {
-    let key = rows::log_id_key();
-    if let Some(value) = parts.reader.get(&key)? {
-        return rows::decode(&value);
+    let (key, mark_key) = (rows::log_id_key(), rows::log_mark_key());
+    let mark = tidepool_kernel::restored_mark(&*parts.reader)?;
+    let known = parts.reader.get(&key)?;
+    if let Some(value) = &known
+        && parts.reader.get(&mark_key)? == mark
+    {
+        return rows::decode(value);
     }
     let mut drawn = [0; 8];
     parts.random.fill(&mut drawn);
     let log = u64::from_be_bytes(drawn);
-    let expect = vec![RowExpect { key: key.clone(), value: None }];
-    parts.kernel.request(LocalRequest::Write { rows: vec![rows::put(key, &log)], expect }).await?;
+    let expect = vec![RowExpect { key: key.clone(), value: known }];
+    let mark = tidepool_views::RowWrite { key: mark_key, value: mark };
+    parts.kernel.request(LocalRequest::Write { rows: vec![rows::put(key, &log), mark], expect }).await?;
     Ok(log)
 }
 

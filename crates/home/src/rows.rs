@@ -112,6 +112,11 @@ pub(crate) fn log_id_key() -> Bytes {
     key(META, b"log")
 }
 
+/// The restore behind which that log was drawn.
+pub(crate) fn log_mark_key() -> Bytes {
+    key(META, b"log restored")
+}
+
 /// A known text, sealed: by it a foreign key file is noticed.
 pub(crate) fn seal_check_key() -> Bytes {
     key(META, b"seal")

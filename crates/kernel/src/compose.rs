@@ -17,8 +17,9 @@ use tidepool_protocol::envelope::{Draft, SignError};
 use tidepool_protocol::identity::IdentityState;
 use tidepool_protocol::limits::BODY_BYTES_MAX;
 use tidepool_protocol::signer::Domain;
-use tidepool_protocol::{AuthorId, EnvelopeId, Epoch, NetworkParams, PublicKey, Scope, Signature, Signer, TimeMs};
-use tidepool_views::{ReadError, RowWrite, identity, logs};
+use tidepool_protocol::{AuthorId, EnvelopeId, Epoch, Kind, NetworkParams, PublicKey, Scope, Signature, Signer, TimeMs};
+use tidepool_views::logs::{self, Tip};
+use tidepool_views::{Origin, ReadError, RowWrite, identity, index};
 
 /// A clock that stepped back no more than this is waited for: the log goes on at the time of its head.
 const STEP_BACK_MS: u64 = 2_000;
@@ -39,6 +40,10 @@ pub(crate) struct Newest {
     pub(crate) seq: u64,
     pub(crate) id: EnvelopeId,
     pub(crate) time_ms: TimeMs,
+    /// Whether it stands as far as its log goes: what follows a fork is void.
+    pub(crate) stands: bool,
+    /// What a new log names as its predecessor: this one, or the last one that stands.
+    pub(crate) follow: Option<EnvelopeId>,
 }
 
 /// Where the next envelope of a log stands.
@@ -66,7 +71,8 @@ impl Signer for CustodySigner<'_> {
     }
 }
 
-/// Where a log goes on at `now`, behind `newest`; `ahead` is the epoch in which peers know more of it than this node.
+/// Where a log goes on at `now`, behind `newest`; `ahead` is the epoch in which peers know more of it than this node, or in
+/// which somebody else signed last. A log whose head is void is left behind like one that peers are ahead of.
 ///
 /// # Errors
 /// When this week's sixteen logs are used up: how long until the next week, in seconds.
@@ -86,14 +92,14 @@ pub(crate) fn next_place(
         return Ok(Place { epoch, seq: 0, prev: None, time_ms: time_in(epoch, now) });
     };
     let back_ms = newest.time_ms.since_ms(now);
-    let overtaken = ahead.is_some_and(|ahead| ahead >= newest.epoch);
+    let overtaken = ahead.is_some_and(|ahead| ahead >= newest.epoch) || !newest.stands;
     let known = newest.epoch.max(ahead.unwrap_or(newest.epoch));
     if now.week() > known.week() {
-        return Ok(Place { epoch: Epoch::first_of(now), seq: 0, prev: Some(newest.id), time_ms: now });
+        return Ok(Place { epoch: Epoch::first_of(now), seq: 0, prev: newest.follow, time_ms: now });
     }
     if overtaken || back_ms > STEP_BACK_MS {
         let epoch = after(known, now)?;
-        return Ok(Place { epoch, seq: 0, prev: Some(newest.id), time_ms: time_in(epoch, now) });
+        return Ok(Place { epoch, seq: 0, prev: newest.follow, time_ms: time_in(epoch, now) });
     }
     Ok(Place { epoch: newest.epoch, seq: newest.seq + 1, prev: Some(newest.id), time_ms: now.max(newest.time_ms) })
 }
@@ -142,7 +148,13 @@ impl<S: Store, C: Custody> Node<S, C> {
             return self.fail(ticket, error);
         }
         match self.sign_all(&parked)? {
-            Ok(envelopes) => self.carry_out(ticket, Plan { envelopes, rows: parked.rows }),
+            Ok(envelopes) => {
+                let says = parked.items.iter().any(|item| !item.kind.is_ephemeral() && item.kind != Kind::CHECKPOINT);
+                if says {
+                    self.note_signed(parked.author, self.turn.last_cursor().next())?;
+                }
+                self.carry_out(ticket, Plan { envelopes, rows: parked.rows })
+            }
             Err(error) => self.fail(ticket, error),
         }
     }
@@ -189,7 +201,11 @@ impl<S: Store, C: Custody> Node<S, C> {
                     None => self.newest(state.author, key, &item.scope)?,
                 };
                 let ahead = self.heads.ahead(state.author, key, &item.scope);
-                next_place(newest, ahead, state.time_ms, self.now)
+                let foreign = match newest {
+                    Some(newest) if !self.is_ours(state.author, key, &item.scope, &newest)? => Some(newest.epoch),
+                    Some(_) | None => None,
+                };
+                next_place(newest, ahead.max(foreign), state.time_ms, self.now)
             };
             let place = match place {
                 Ok(place) => place,
@@ -200,6 +216,10 @@ impl<S: Store, C: Custody> Node<S, C> {
             if let Err(error) = check_quota(&self.rules.genesis().params, &place) {
                 return Ok(Err(error));
             }
+            let body = match item.kind {
+                Kind::CHECKPOINT => self.countersigned(state.author, state.home, &item.body, place.time_ms)?,
+                _ => item.body.to_vec(),
+            };
             let signer = CustodySigner { custody: &self.custody, key };
             let draft = Draft {
                 network: self.rules.network(),
@@ -211,7 +231,7 @@ impl<S: Store, C: Custody> Node<S, C> {
                 prev: place.prev,
                 time_ms: place.time_ms,
                 kind: item.kind,
-                body: item.body.to_vec(),
+                body,
             };
             let envelope = match draft.try_sign(&signer) {
                 Ok(envelope) => envelope,
@@ -224,7 +244,10 @@ impl<S: Store, C: Custody> Node<S, C> {
             };
             if !item.kind.is_ephemeral() {
                 let Place { epoch, seq, time_ms, .. } = place;
-                moved.insert((key, item.scope.clone()), Newest { epoch, seq, id: envelope.id(), time_ms });
+                let (id, follow) = (envelope.id(), Some(envelope.id()));
+                self.heads.wrote(state.author, key, &item.scope, id);
+                let newest = Newest { epoch, seq, id, time_ms, stands: true, follow };
+                moved.insert((key, item.scope.clone()), newest);
             }
             return Ok(Ok(Planned::New(Box::new(admitted))));
         }
@@ -238,7 +261,28 @@ impl<S: Store, C: Custody> Node<S, C> {
         key: PublicKey,
         scope: &Scope,
     ) -> Result<Option<Newest>, ReadError> {
-        let head = self.read(|rows| logs::head(rows, author, key, scope))?;
-        Ok(head.map(|(head, time_ms)| Newest { epoch: head.epoch, seq: head.seq, id: head.id, time_ms }))
+        self.read(|rows| {
+            let Some(tip) = logs::tip(rows, author, key, scope)? else { return Ok(None) };
+            let Tip { head, time_ms, stands, .. } = tip;
+            let follow = if stands { Some(head.id) } else { logs::standing(rows, author, key, scope)? };
+            Ok(Some(Newest { epoch: head.epoch, seq: head.seq, id: head.id, time_ms, stands, follow }))
+        })
+    }
+
+    /// Whether `newest` was signed here, in the life that this store has led since it was last restored. What another
+    /// process signed with the same key is never gone on from, or both would go on from it.
+    fn is_ours(
+        &mut self,
+        author: AuthorId,
+        key: PublicKey,
+        scope: &Scope,
+        newest: &Newest,
+    ) -> Result<bool, ReadError> {
+        if self.heads.last_written(author, key, scope) == Some(newest.id) {
+            return Ok(true);
+        }
+        let restored = self.heads.restored;
+        let found = self.read(|rows| index::envelope(rows, &newest.id))?;
+        Ok(found.is_some_and(|(entry, stored)| entry.cursor > restored && stored.origin == Origin::Local))
     }
 }

@@ -39,6 +39,16 @@ pub struct Counters {
     pub pending: u64,
     /// Answers in which a peer did not know an author whose envelope it had sent.
     pub chains_missing: u64,
+    /// Logs of which this node knows that it lacks something, now.
+    pub gaps: u64,
+    /// Requests for what logs lack.
+    pub gaps_asked: u64,
+    /// Logs that lacked something and are whole again.
+    pub gaps_filled: u64,
+    /// Logs whose gaps no peer that was asked could fill: left to anti-entropy.
+    pub gaps_left: u64,
+    /// Checkpoints that this node signed for its agents.
+    pub checkpoints: u64,
     /// Published envelopes that no peer is known to have, now.
     pub outbox: u64,
     /// Bundles that were handed to gossip.

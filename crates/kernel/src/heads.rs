@@ -13,13 +13,15 @@ use crate::node::Node;
 use crate::peer::{Peer, RequestId};
 use crate::requests::Purpose;
 use crate::store::{Store, StoreError};
+use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use tidepool_protocol::body::Head;
 use tidepool_protocol::envelope::LogId;
 use tidepool_protocol::ids::{Hash, sha256};
 use tidepool_protocol::limits::EPOCHS_PER_WEEK;
 use tidepool_protocol::sync::SyncRequest;
-use tidepool_protocol::{AuthorId, Epoch, PublicKey, Scope, TimeMs};
+use tidepool_protocol::{AuthorId, EnvelopeId, Epoch, PublicKey, Scope, TimeMs};
+use tidepool_views::{Cursor, ReadError, RowWrite, Rows};
 
 /// How many peers are asked: one may be new, one may be wrong.
 const PEERS_MAX: usize = 4;
@@ -29,6 +31,32 @@ const CLAIMED_MAX: u64 = 11;
 
 /// How many logs in which a peer is ahead are fetched for one author at once.
 const LOGS_MAX: usize = 16;
+
+/// The row that says up to which cursor the log was brought in by a restore.
+const RESTORED: [u8; 1] = [0x61];
+
+/// The durable row by which a restored store opens new logs: behind `head` no line goes on from what came before. `at`
+/// tells one restore from another.
+#[must_use]
+pub fn restored_row(head: Cursor, at: TimeMs) -> RowWrite {
+    let value = [head.0.to_be_bytes(), at.0.to_be_bytes()].concat();
+    RowWrite { key: Bytes::from_static(&RESTORED), value: Some(value.into()) }
+}
+
+/// What the last restore of a store left: whoever keeps something that must not outlive a restore compares it.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn restored_mark(rows: &dyn Rows) -> Result<Option<Bytes>, ReadError> {
+    rows.get(&RESTORED)
+}
+
+/// Up to where the log of a store was brought in by a restore.
+pub(crate) fn restored(rows: &dyn Rows) -> Result<Cursor, ReadError> {
+    let mark = restored_mark(rows)?;
+    let head = mark.and_then(|mark| mark.first_chunk::<8>().map(|head| u64::from_be_bytes(*head)));
+    Ok(head.map_or(Cursor::START, Cursor))
+}
 
 /// An author whose heads are being asked for.
 #[derive(Debug)]
@@ -43,6 +71,10 @@ struct Round {
 pub(crate) struct Heads {
     asked: RecentSet<AuthorId>,
     ahead: RecentMap<Hash, Epoch>,
+    /// The last envelope that this node signed in a line, so that going on costs no read of it.
+    wrote: RecentMap<Hash, EnvelopeId>,
+    /// Up to here the log was brought in by a restore: no line goes on from there, another process may have done so.
+    pub(crate) restored: Cursor,
     rounds: BTreeMap<AuthorId, Round>,
     waiting: usize,
 }
@@ -53,7 +85,14 @@ fn log_of(author: AuthorId, key: PublicKey, scope: &Scope) -> Hash {
 
 impl Heads {
     pub(crate) const fn new(asked_max: usize) -> Self {
-        Self { asked: RecentSet::new(asked_max), ahead: RecentMap::new(asked_max), rounds: BTreeMap::new(), waiting: 0 }
+        Self {
+            asked: RecentSet::new(asked_max),
+            ahead: RecentMap::new(asked_max),
+            wrote: RecentMap::new(asked_max),
+            restored: Cursor::START,
+            rounds: BTreeMap::new(),
+            waiting: 0,
+        }
     }
 
     /// An identity that began at this node since its start: nobody else has signed for it.
@@ -64,6 +103,16 @@ impl Heads {
     /// The epoch in which a peer knows more of a log than this node did when it asked.
     pub(crate) fn ahead(&self, author: AuthorId, key: PublicKey, scope: &Scope) -> Option<Epoch> {
         self.ahead.get(&log_of(author, key, scope)).copied()
+    }
+
+    /// This node signed `id` as the next of a line.
+    pub(crate) fn wrote(&mut self, author: AuthorId, key: PublicKey, scope: &Scope, id: EnvelopeId) {
+        self.wrote.insert(log_of(author, key, scope), id);
+    }
+
+    /// What this node signed last in a line, as far as it remembers.
+    pub(crate) fn last_written(&self, author: AuthorId, key: PublicKey, scope: &Scope) -> Option<EnvelopeId> {
+        self.wrote.get(&log_of(author, key, scope)).copied()
     }
 
     /// Ends all rounds; the requests that waited.

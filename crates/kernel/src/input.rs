@@ -107,6 +107,10 @@ pub enum Timer {
     Jobs,
     /// Expire presence.
     Presence,
+    /// Ask for what logs lack.
+    Gaps,
+    /// Sign checkpoints of agents at home here.
+    Checkpoints,
 }
 
 /// Why the verifying threads refused one envelope.

@@ -24,6 +24,9 @@ use tidepool_views::{Cursor, Origin, ReadError, Stored, identity, index, logs};
 pub(crate) enum Exam {
     /// It may be written.
     New(Box<Admitted>),
+    /// It may be written, and another at its position leaves. It is not forwarded: a key that signs without end at one
+    /// position would be carried through every mesh; anti-entropy brings the two lowest to everybody.
+    Crowds(Box<Admitted>),
     /// It is there, or comes earlier in the same list.
     Known(Option<Cursor>),
     /// It is admissible in itself, but not held: two lower ids stand at its position.
@@ -88,10 +91,12 @@ impl<S: Store, C: Custody> Node<S, C> {
         };
         if let Some(state) = admitted.state() {
             scratch.states.insert(id, state.clone());
-        } else if !header.kind.is_ephemeral()
-            && self.read(|rows| logs::holds(rows, header, &id))? == logs::Hold::Refused
-        {
-            return Ok(Exam::NotHeld);
+        } else if !header.kind.is_ephemeral() {
+            match self.read(|rows| logs::holds(rows, header, &id))? {
+                logs::Hold::Held => {}
+                logs::Hold::Evicts(_) => return Ok(Exam::Crowds(Box::new(admitted))),
+                logs::Hold::Refused => return Ok(Exam::NotHeld),
+            }
         }
         Ok(Exam::New(Box::new(admitted)))
     }
@@ -133,10 +138,13 @@ impl<S: Store, C: Custody> Node<S, C> {
         }
         let cursor = self.turn.next_cursor();
         let stored = Stored { cursor, received_ms: self.now, origin, envelope };
-        self.fold(&stored, state.as_ref(), true)?;
+        let gap = self.fold(&stored, state.as_ref(), true)?;
         let entry = self.read(|rows| index::get(rows, &id))?;
         self.counters.void += u64::from(entry.is_some_and(|entry| entry.void().is_some()));
         self.gate.seen.insert(id);
+        if origin != Origin::Local {
+            self.note_gaps(&stored.envelope, gap)?;
+        }
         if let Some(state) = state {
             self.gate.states.insert(id, state);
         }
@@ -144,8 +152,13 @@ impl<S: Store, C: Custody> Node<S, C> {
     }
 
     /// Folds an envelope into the views and the digests; pushes it into the open batch when it is new to the log. `state` is
-    /// what admission made of an identity operation.
-    pub(crate) fn fold(&mut self, stored: &Stored, state: Option<&IdentityState>, push: bool) -> Result<(), ReadError> {
+    /// what admission made of an identity operation. Whether nothing is held at the position before it.
+    pub(crate) fn fold(
+        &mut self,
+        stored: &Stored,
+        state: Option<&IdentityState>,
+        push: bool,
+    ) -> Result<bool, ReadError> {
         let tree = Tree::of(&stored.envelope);
         let point = digest::point_of(&stored.envelope);
         let genesis = self.rules.genesis();
@@ -185,7 +198,7 @@ impl<S: Store, C: Custody> Node<S, C> {
         if folded.jobs {
             self.set_timer(Timer::Jobs, self.now);
         }
-        Ok(())
+        Ok(folded.gap)
     }
 
     /// Appends the open batch, and asks for a flush if none is under way.

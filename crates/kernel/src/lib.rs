@@ -6,11 +6,13 @@
 
 pub mod admission;
 mod bundler;
+mod checkpoints;
 mod compose;
 pub mod counters;
 pub mod custody;
 pub mod digest;
 pub mod effect;
+mod gaps;
 mod gate;
 mod handle;
 mod heads;
@@ -37,6 +39,7 @@ mod turn;
 pub use counters::Counters;
 pub use custody::Custody;
 pub use effect::{Effect, Offence, Outbox, Verdict};
+pub use heads::{restored_mark, restored_row};
 pub use input::{Input, Invalid, PublishOutcome, RequestFailure, Timer};
 pub use local::{Compose, LocalError, LocalRequest, Receipt, RowExpect, Ticket};
 pub use node::Node;

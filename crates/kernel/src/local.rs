@@ -8,6 +8,11 @@ use tidepool_views::{Cursor, ReadError, RowWrite};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket(pub u64);
 
+impl Ticket {
+    /// Of what the kernel does by itself: nobody is answered.
+    pub(crate) const NOBODY: Self = Self(u64::MAX);
+}
+
 /// An envelope to be signed in custody: the kernel finds its place in the log, its `auth` and its time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Compose {

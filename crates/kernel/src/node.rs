@@ -5,10 +5,12 @@
 
 use crate::admission::Rules;
 use crate::bundler::Bundler;
+use crate::checkpoints::Checkpoints;
 use crate::counters::Counters;
 use crate::custody::Custody;
 use crate::digest::Sums;
 use crate::effect::{Effect, Outbox, Verdict};
+use crate::gaps::Gaps;
 use crate::gate::Gate;
 use crate::handle;
 use crate::heads::Heads;
@@ -83,6 +85,8 @@ pub struct Node<S, C> {
     pub(crate) pending: PendingQueue,
     pub(crate) requests: Requests,
     pub(crate) heads: Heads,
+    pub(crate) gaps: Gaps,
+    pub(crate) checkpoints: Checkpoints,
     pub(crate) locating: Locating,
     pub(crate) syncing: Syncing,
     pub(crate) presence: Presences,
@@ -120,6 +124,8 @@ impl<S: Store, C: Custody> Node<S, C> {
             pending: PendingQueue::new(bounds),
             requests: Requests::default(),
             heads: Heads::new(limits.asked_max),
+            gaps: Gaps::default(),
+            checkpoints: Checkpoints::default(),
             locating: Locating::default(),
             syncing: Syncing::new(&limits),
             presence: Presences::new(limits.presence_max),
@@ -154,6 +160,7 @@ impl<S: Store, C: Custody> Node<S, C> {
         Counters {
             pending: size(self.pending.len()),
             outbox: size(self.outgoing.len()),
+            gaps: size(self.gaps.len()),
             peers: size(self.connected.len()),
             ..self.counters.clone()
         }

@@ -18,6 +18,8 @@ pub(crate) enum Purpose {
     Heads(AuthorId),
     /// Envelopes of a log in which a peer is ahead of us.
     Log(AuthorId),
+    /// Envelopes that a log lacks.
+    Gap,
     /// An identity that a home asks for.
     Locate(AuthorId),
     /// A step of a sync session.

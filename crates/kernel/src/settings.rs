@@ -18,6 +18,8 @@ pub struct NodeSettings {
     pub coverage: Coverage,
     /// How often digests are compared with a peer or two, in milliseconds.
     pub anti_entropy_ms: u64,
+    /// How often an agent's checkpoint is signed at most, in milliseconds; 0 for never.
+    pub checkpoint_ms: u64,
     /// Where the choice of peers and the jitter of back-offs come from: equal seeds give equal choices.
     pub seed: u64,
     /// Its bounds.
@@ -34,6 +36,7 @@ impl NodeSettings {
             key,
             coverage: Coverage::Archive,
             anti_entropy_ms: 30_000,
+            checkpoint_ms: 24 * 60 * 60 * 1_000,
             seed: 0,
             limits: Limits::default(),
         }

@@ -65,6 +65,11 @@ impl Turn {
         self.head
     }
 
+    /// The last cursor that was given out.
+    pub(crate) const fn last_cursor(&self) -> Cursor {
+        self.head
+    }
+
     /// Up to here everything survives a crash.
     pub(crate) const fn durable(&self) -> Cursor {
         self.durable

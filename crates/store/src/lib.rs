@@ -12,6 +12,7 @@
 //!
 //! Which rows outlive `clear_derived` is decided by their family alone: see [`is_durable`].
 
+mod backup;
 mod codec;
 mod family;
 mod frames;
@@ -22,6 +23,7 @@ mod sled;
 mod sync;
 mod transfer;
 
+pub use backup::{About, BackedUp, Backup, Restored, about, backup, restore};
 pub use family::{FAMILY_MIN, is_durable};
 pub use frames::FrameError;
 pub use memory::{MemoryReader, MemoryStore};

@@ -5,7 +5,7 @@
 //! checks every signature anew and trusts that node's admission, so it is for an operator's own files. Derived rows are
 //! not in it: the kernel folds the log at the next start.
 
-use crate::codec::{CodecError, put_row, take_row, take_u8};
+use crate::codec::{CodecError, put_row, take_bytes, take_row, take_u8};
 use crate::family::{Parts, is_durable};
 use crate::frames::{FRAME_BYTES_TARGET, Format, FrameError, FrameReader, FrameWriter};
 use crate::log::Entry;
@@ -13,11 +13,11 @@ use crate::sled::{OpenError, OpenSettings, SledStore};
 use bytes::{BufMut, Bytes, BytesMut};
 use std::fs::{self, File};
 use std::io::{BufReader, BufWriter, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
-use tidepool_kernel::StoreError;
-use tidepool_protocol::{NetworkId, verify as verify_envelope};
+use tidepool_kernel::{Store, StoreError};
+use tidepool_protocol::{NetworkId, TimeMs, verify as verify_envelope};
 use tidepool_views::{Cursor, ReadError, ReadPort, RowWrite, Stored};
 
 const FORMAT: Format = Format { name: "export", version: 1 };
@@ -25,6 +25,7 @@ const FORMAT: Format = Format { name: "export", version: 1 };
 /// What a frame holds, in its first byte.
 const ENVELOPES: u8 = 1;
 const ROWS: u8 = 2;
+pub(crate) const FILE: u8 = 3;
 
 /// Envelopes that are read, or checked and written, at once.
 const PAGE: usize = 1024;
@@ -101,7 +102,7 @@ pub enum TransferError {
     },
 }
 
-fn io(path: &Path) -> impl FnOnce(std::io::Error) -> TransferError {
+pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> TransferError {
     let path = path.to_owned();
     move |source| TransferError::Io { path, source }
 }
@@ -119,25 +120,7 @@ pub fn export(store: &dyn ReadPort, what: Export, into: impl Write) -> Result<Co
     header.put_slice(what.network.as_bytes());
     header.put_u8(u8::from(what.durable_rows));
     let mut file = FrameWriter::new(into, FORMAT, &header)?;
-    let mut counted = Counted::default();
-    let mut frame = BytesMut::new();
-    let mut after = Cursor::START;
-    loop {
-        let page = store.stored_after(after, PAGE)?;
-        let Some(last) = page.last() else { break };
-        after = last.cursor;
-        for stored in &page {
-            if frame.is_empty() {
-                frame.put_u8(ENVELOPES);
-            }
-            Entry::from(stored).put(&mut frame);
-            counted.envelopes += 1;
-            if frame.len() >= FRAME_BYTES_TARGET {
-                file.frame(&frame.split())?;
-            }
-        }
-    }
-    file.frame(&frame.split())?;
+    let mut counted = Counted { envelopes: export_log(store, Cursor(u64::MAX), &mut file)?, rows: 0 };
     if what.durable_rows {
         counted.rows = export_rows(store, &mut file)?;
     }
@@ -145,7 +128,39 @@ pub fn export(store: &dyn ReadPort, what: Export, into: impl Write) -> Result<Co
     Ok(counted)
 }
 
-fn export_rows(store: &dyn ReadPort, file: &mut FrameWriter<impl Write>) -> Result<u64, TransferError> {
+/// Writes the envelopes of the log up to `upto`, in order; how many.
+pub(crate) fn export_log(
+    store: &dyn ReadPort,
+    upto: Cursor,
+    file: &mut FrameWriter<impl Write>,
+) -> Result<u64, TransferError> {
+    let mut envelopes = 0;
+    let mut frame = BytesMut::new();
+    let mut after = Cursor::START;
+    loop {
+        let page = store.stored_after(after, PAGE)?;
+        let Some(last) = page.last() else { break };
+        after = last.cursor;
+        for stored in page.iter().take_while(|stored| stored.cursor <= upto) {
+            if frame.is_empty() {
+                frame.put_u8(ENVELOPES);
+            }
+            Entry::from(stored).put(&mut frame);
+            envelopes += 1;
+            if frame.len() >= FRAME_BYTES_TARGET {
+                file.frame(&frame.split())?;
+            }
+        }
+        if after >= upto {
+            break;
+        }
+    }
+    file.frame(&frame)?;
+    Ok(envelopes)
+}
+
+/// Writes all durable rows; how many.
+pub(crate) fn export_rows(store: &dyn ReadPort, file: &mut FrameWriter<impl Write>) -> Result<u64, TransferError> {
     let mut rows = 0;
     let mut frame = BytesMut::new();
     for family in (0..=u8::MAX).filter(|family| is_durable(*family)) {
@@ -177,26 +192,49 @@ pub fn export_file(store: &dyn ReadPort, what: Export, path: &Path) -> Result<Co
     if path.exists() {
         return Err(TransferError::Occupied { path: path.to_owned() });
     }
+    write_private(path, |file| export(store, what, file))
+}
+
+/// Writes a file that appears whole or not at all, readable by its owner only.
+pub(crate) fn write_private<T>(
+    path: &Path,
+    write: impl FnOnce(BufWriter<&File>) -> Result<T, TransferError>,
+) -> Result<T, TransferError> {
     let part = path.with_extension("part");
     let mut options = fs::OpenOptions::new();
     let file = options.write(true).create(true).truncate(true).mode(0o600).open(&part).map_err(io(&part))?;
-    let counted = export(store, what, BufWriter::new(&file))?;
+    // A part of an earlier try keeps the mode that it had.
+    file.set_permissions(fs::Permissions::from_mode(0o600)).map_err(io(&part))?;
+    let written = write(BufWriter::new(&file))?;
     file.sync_all().map_err(io(&part))?;
     fs::rename(&part, path).map_err(io(path))?;
-    Ok(counted)
+    if let Some(directory) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        File::open(directory).and_then(|directory| directory.sync_all()).map_err(io(directory))?;
+    }
+    Ok(written)
 }
 
-/// Makes a new store at `path` from a file: all of it, or nothing.
+/// Makes a new store at `path` from a file: all of it, or nothing. With durable rows it is a copy of a home, whose
+/// original may have gone on: it opens new logs.
 ///
 /// # Errors
 /// When `path` is taken, or the file is foreign, of another network, of a newer format, cut short or damaged.
 pub fn import(file: &Path, path: &Path, settings: &OpenSettings) -> Result<Counted, TransferError> {
+    let from = FrameReader::open(BufReader::new(File::open(file).map_err(io(file))?), FORMAT)?;
+    check_header(&from.header, settings.network)?;
+    let copy = from.header.get(NetworkId::LEN).is_some_and(|rows| *rows != 0);
+    make(path, |beside| fill(from, beside, settings, copy).map(|filled| filled.counted))
+}
+
+/// Makes a store by `fill` beside `path`, and moves it there when it is whole.
+pub(crate) fn make<T>(
+    path: &Path,
+    fill: impl FnOnce(&Path) -> Result<T, TransferError>,
+) -> Result<T, TransferError> {
     let is_taken = fs::read_dir(path).map(|mut entries| entries.next().is_some()).unwrap_or(path.exists());
     if is_taken {
         return Err(TransferError::Occupied { path: path.to_owned() });
     }
-    let from = FrameReader::open(BufReader::new(File::open(file).map_err(io(file))?), FORMAT)?;
-    check_header(&from.header, settings.network)?;
     // Made beside its place and moved there when it is whole; what an earlier try left goes.
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let beside = path.with_file_name(format!("{name}.importing"));
@@ -205,15 +243,15 @@ pub fn import(file: &Path, path: &Path, settings: &OpenSettings) -> Result<Count
         Ok(()) | Err(_) => Ok(()),
     };
     clear()?;
-    let counted = fill(from, &beside, settings).inspect_err(|_| {
+    let made = fill(&beside).inspect_err(|_| {
         let _ = clear();
     })?;
     let _ = fs::remove_dir(path);
     fs::rename(&beside, path).map_err(io(path))?;
-    Ok(counted)
+    Ok(made)
 }
 
-fn check_header(header: &[u8], expected: NetworkId) -> Result<(), TransferError> {
+pub(crate) fn check_header(header: &[u8], expected: NetworkId) -> Result<(), TransferError> {
     match header.split_first_chunk::<{ NetworkId::LEN }>() {
         Some((found, _)) if *found == *expected.as_bytes() => Ok(()),
         Some((found, _)) => Err(TransferError::OtherNetwork { found: hex(NetworkId(*found)), expected: hex(expected) }),
@@ -221,20 +259,39 @@ fn check_header(header: &[u8], expected: NetworkId) -> Result<(), TransferError>
     }
 }
 
-fn fill(mut from: FrameReader<impl Read>, path: &Path, settings: &OpenSettings) -> Result<Counted, TransferError> {
+/// What a file brought.
+#[derive(Default)]
+pub(crate) struct Filled {
+    pub(crate) counted: Counted,
+    /// Files that stood in it, by name.
+    pub(crate) files: Vec<(String, Bytes)>,
+}
+
+/// Now, by the system's clock: it tells one restore from another.
+pub(crate) fn now() -> TimeMs {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    TimeMs(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// Fills a new store; `copy` when it is to open new logs.
+pub(crate) fn fill(
+    mut from: FrameReader<impl Read>,
+    path: &Path,
+    settings: &OpenSettings,
+    copy: bool,
+) -> Result<Filled, TransferError> {
     let store = SledStore::open(path, settings)?;
     store.lacks_derived();
-    let mut counted = Counted::default();
+    let Filled { mut counted, mut files } = Filled::default();
     loop {
-        let items = counted.envelopes + counted.rows;
-        let damaged =
-            |error: CodecError| TransferError::Frame(FrameError::Damaged { items, reason: error.to_string() });
+        let items = counted.envelopes + counted.rows + files.len() as u64;
+        let broken = |error: CodecError| damaged(items, &error);
         let Some(mut frame) = from.next_frame(items)? else { break };
-        match take_u8(&mut frame).map_err(damaged)? {
+        match take_u8(&mut frame).map_err(broken)? {
             ENVELOPES => {
                 let mut entries = Vec::new();
                 while !frame.is_empty() {
-                    entries.push(Entry::take(&mut frame).map_err(damaged)?);
+                    entries.push(Entry::take(&mut frame).map_err(broken)?);
                 }
                 let stored = checked(&entries, settings.network)?;
                 for part in stored.chunks(tidepool_kernel::Batch::ENVELOPES_MAX) {
@@ -245,7 +302,7 @@ fn fill(mut from: FrameReader<impl Read>, path: &Path, settings: &OpenSettings) 
             ROWS => {
                 let mut rows = Vec::new();
                 while !frame.is_empty() {
-                    let (key, value) = take_row(&mut frame).map_err(damaged)?;
+                    let (key, value) = take_row(&mut frame).map_err(broken)?;
                     rows.push(RowWrite { key, value });
                 }
                 for part in rows.chunks(ROWS_AT_ONCE) {
@@ -253,11 +310,26 @@ fn fill(mut from: FrameReader<impl Read>, path: &Path, settings: &OpenSettings) 
                 }
                 counted.rows += rows.len() as u64;
             }
-            _ => return Err(damaged(CodecError::Shape)),
+            FILE => files.push(take_file(&mut frame).map_err(broken)?),
+            _ => return Err(broken(CodecError::Shape)),
         }
     }
+    if copy {
+        let restored = [tidepool_kernel::restored_row(Store::head(&store), now())];
+        store.append_parts(Parts { durable: &restored, ..Parts::default() })?;
+    }
     store.close()?;
-    Ok(counted)
+    Ok(Filled { counted, files })
+}
+
+/// A file in a frame: its name, then its bytes.
+pub(crate) fn take_file(frame: &mut Bytes) -> Result<(String, Bytes), CodecError> {
+    let name = String::from_utf8(take_bytes(frame)?.to_vec()).map_err(|_| CodecError::Shape)?;
+    Ok((name, std::mem::take(frame)))
+}
+
+pub(crate) fn damaged(items: u64, error: &CodecError) -> TransferError {
+    FrameError::Damaged { items, reason: error.to_string() }.into()
 }
 
 /// Decodes and verifies, on all cores.

@@ -35,6 +35,8 @@ pub struct Folded {
     pub evicted: Vec<Evicted>,
     /// Whether jobs wait: call [`crate::void::run_jobs`] soon.
     pub jobs: bool,
+    /// Whether nothing is held at the position before the envelope, in its log.
+    pub gap: bool,
 }
 
 /// Folds an admitted envelope into the views.
@@ -178,5 +180,5 @@ fn finish(overlay: &mut Overlay<'_>, mut work: Work, genesis: &NetworkGenesis) -
         }
     }
     settle(overlay, work.dirty, genesis)?;
-    Ok(Folded { evicted, jobs: void::pending(overlay)? || content::jobs_wait(overlay)? })
+    Ok(Folded { evicted, jobs: void::pending(overlay)? || content::jobs_wait(overlay)?, gap: work.gap })
 }

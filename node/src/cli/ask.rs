@@ -32,6 +32,29 @@ pub(super) fn base_url(ask: &Ask) -> Result<String, Failure> {
 
 /// `GET base/path` as JSON.
 pub(super) fn get(base: &str, path: &str) -> Result<serde_json::Value, Failure> {
+    let url = format!("{base}{path}");
+    serde_json::from_slice(&get_bytes(base, path)?)
+        .map_err(|error| Failure::new(Exit::Failed, format!("{url} answered something else than JSON: {error}")))
+}
+
+/// `GET base/path` as it is.
+pub(super) fn get_bytes(base: &str, path: &str) -> Result<Vec<u8>, Failure> {
+    let (status, body) = request(base, path, None)?;
+    if (200..300).contains(&status) {
+        return Ok(body);
+    }
+    let said = serde_json::from_slice::<serde_json::Value>(&body).ok();
+    let said = said.and_then(|body| body["error"].as_str().map(|text| format!(": {text}"))).unwrap_or_default();
+    Err(Failure::new(Exit::Failed, format!("{base}{path} answered {status}{said}")))
+}
+
+/// `POST base/path` of CBOR; the status and the answer as JSON.
+pub(super) fn post_cbor(base: &str, path: &str, cbor: Vec<u8>) -> Result<(u16, serde_json::Value), Failure> {
+    let (status, body) = request(base, path, Some(cbor))?;
+    Ok((status, serde_json::from_slice(&body).unwrap_or(serde_json::Value::Null)))
+}
+
+fn request(base: &str, path: &str, cbor: Option<Vec<u8>>) -> Result<(u16, Vec<u8>), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let url = format!("{base}{path}");
@@ -39,13 +62,13 @@ pub(super) fn get(base: &str, path: &str) -> Result<serde_json::Value, Failure> 
             Failure::new(Exit::Unreachable, format!("{url} does not answer: {error}; is the node running?"))
         };
         let client = reqwest::Client::builder().timeout(ANSWER_MAX).build().map_err(|error| unreachable(&error))?;
-        let answer = client.get(&url).send().await.map_err(|error| unreachable(&error))?;
-        let status = answer.status();
+        let request = match cbor {
+            None => client.get(&url),
+            Some(cbor) => client.post(&url).header("content-type", "application/cbor").body(cbor),
+        };
+        let answer = request.send().await.map_err(|error| unreachable(&error))?;
+        let status = answer.status().as_u16();
         let body = answer.bytes().await.map_err(|error| unreachable(&error))?;
-        if !status.is_success() {
-            return Err(Failure::new(Exit::Failed, format!("{url} answered {status}")));
-        }
-        serde_json::from_slice(&body)
-            .map_err(|error| Failure::new(Exit::Failed, format!("{url} answered something else than JSON: {error}")))
+        Ok((status, body.to_vec()))
     })
 }

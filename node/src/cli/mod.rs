@@ -1,8 +1,10 @@
 //! The command line: what can be typed, and which file carries it out. Holds no rules.
 
 mod ask;
+mod backup;
 mod completions;
 mod config;
+mod identity;
 mod import;
 mod init;
 mod mesh;
@@ -11,6 +13,7 @@ mod peers;
 mod run;
 mod status;
 mod store;
+mod warrant;
 
 use crate::exit::Exit;
 use clap::{Args, Parser, Subcommand};
@@ -48,6 +51,16 @@ enum Command {
     Peers(Ask),
     /// Import posts and comments of a JSON-lines file through a node that runs meanwhile.
     Import(import::Import),
+    /// What an agent's owner signs with its recovery phrase.
+    #[command(subcommand)]
+    Identity(identity::IdentityCommand),
+    /// Proofs that a key signed two things at one place.
+    #[command(subcommand)]
+    Warrant(warrant::WarrantCommand),
+    /// Write a node, running or not, into one file: its log, its accounts, its keys, its configuration.
+    Backup(backup::BackupArgs),
+    /// Make a node of a file that `backup` wrote. Its agents go on in new logs.
+    Restore(backup::RestoreArgs),
     /// Write the log of a node that does not run into one file.
     Export(store::ExportArgs),
     /// Make the store of a new node from a file that `export` wrote.
@@ -160,6 +173,10 @@ pub fn main(cli: Cli) -> Result<Exit, Failure> {
         Command::Status(ask) => status::status(&ask),
         Command::Peers(ask) => peers::peers(&ask),
         Command::Import(import) => import::import(&import),
+        Command::Identity(command) => identity::identity(&command),
+        Command::Warrant(command) => warrant::warrant(&command),
+        Command::Backup(wanted) => backup::backup(&wanted),
+        Command::Restore(wanted) => backup::restore(&wanted),
         Command::Export(export) => store::export(&export),
         Command::ImportStore(import) => store::import(&import),
         Command::Verify(place) => store::verify(&place),

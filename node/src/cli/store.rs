@@ -36,13 +36,13 @@ pub(super) struct ImportArgs {
 }
 
 /// A data directory that is held while something is done with its store.
-struct Held {
-    config: Config,
-    genesis: NetworkGenesis,
-    directory: DataDir,
+pub(super) struct Held {
+    pub(super) config: Config,
+    pub(super) genesis: NetworkGenesis,
+    pub(super) directory: DataDir,
 }
 
-fn hold(place: &Place) -> Result<Held, Failure> {
+pub(super) fn hold(place: &Place) -> Result<Held, Failure> {
     let config = config::load(&Run::of(place))?;
     let genesis = config::network(&config)?;
     let directory = DataDir::open(&config.data_dir, genesis.id(), &genesis.name)
@@ -51,7 +51,7 @@ fn hold(place: &Place) -> Result<Held, Failure> {
 }
 
 impl Held {
-    fn open(&self) -> Result<SledStore, Failure> {
+    pub(super) fn open(&self) -> Result<SledStore, Failure> {
         let settings = runtime::store_settings(self.genesis.id(), &self.config.store);
         let opened = SledStore::open(&runtime::store_path(&self.directory), &settings);
         Ok(opened.map_err(StartError::from)?)

@@ -1,6 +1,7 @@
 //! Puts one node together and takes it apart again.
 
 use super::clock;
+use super::control::{Control, Hands};
 use super::driver::{Driver, Ended};
 use super::error::StartError;
 use super::flusher::Flusher;
@@ -31,7 +32,7 @@ pub const KEY_FILE: &str = "node.key";
 const STORE_DIR: &str = "store";
 
 /// The file of a data directory that holds the addresses of known peers between two runs.
-const PEERS_FILE: &str = "peers.json";
+pub(crate) const PEERS_FILE: &str = "peers.json";
 
 /// What a node starts from.
 pub struct Setup {
@@ -56,6 +57,7 @@ pub struct RunningNode {
     api: JoinHandle<()>,
     swarm: JoinHandle<()>,
     kernel: Option<oneshot::Receiver<Ended>>,
+    control: Option<Control>,
     _meters: Meters,
 }
 
@@ -89,6 +91,8 @@ impl RunningNode {
         let listener = TcpListener::bind(config.api_listen).await.map_err(api_failed)?;
         let store = open_store(&directory, genesis.id(), config.store).await?;
         let reader = store.reader();
+        let hands =
+            Hands { directory: directory.path().to_owned(), genesis: Arc::clone(&genesis), reader: store.sled_reader() };
         let (lanes, waiting) = lanes();
         let (net, swarm) = Net::start(NetStart {
             settings: config.net.clone(),
@@ -104,6 +108,7 @@ impl RunningNode {
         let replies = Arc::new(Replies::default());
         let settings = NodeSettings {
             anti_entropy_ms: config.node.anti_entropy_s.saturating_mul(1000),
+            checkpoint_ms: config.node.checkpoint_h.saturating_mul(60 * 60 * 1000),
             seed: seed(),
             ..NodeSettings::archive((*genesis).clone(), keys.node_id(), keys.public_key())
         };
@@ -173,6 +178,7 @@ impl RunningNode {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         };
+        let control = Some(Control::start(hands));
         directory.write_ready(&ready)?;
         Ok(Self {
             ready,
@@ -184,6 +190,7 @@ impl RunningNode {
             api,
             swarm,
             kernel: Some(kernel),
+            control,
             _meters: meters,
         })
     }
@@ -212,6 +219,8 @@ impl RunningNode {
     /// Stops it: no new requests, what is under way is answered, what was appended is made durable, connections close.
     pub async fn stop(&mut self) -> Ended {
         self.directory.remove_ready();
+        // It holds the store open.
+        self.control = None;
         if let Some(stop) = self.stop_api.take() {
             let _ = stop.send(());
         }

@@ -94,6 +94,10 @@ fn kernel(node: &str, counters: &Counters) {
         ("tidepool_sync_served_busy_total", counters.served_busy),
         ("tidepool_sync_bytes_in_total", counters.sync_bytes_in),
         ("tidepool_sync_bytes_out_total", counters.sync_bytes_out),
+        ("tidepool_log_gaps_asked_total", counters.gaps_asked),
+        ("tidepool_log_gaps_filled_total", counters.gaps_filled),
+        ("tidepool_log_gaps_left_total", counters.gaps_left),
+        ("tidepool_checkpoints_signed_total", counters.checkpoints),
         ("tidepool_local_requests_done_total", counters.local_done),
         ("tidepool_local_requests_failed_total", counters.local_failed),
     ] {
@@ -101,6 +105,7 @@ fn kernel(node: &str, counters: &Counters) {
     }
     gauge(node, "tidepool_pending", counters.pending);
     gauge(node, "tidepool_outbox", counters.outbox);
+    gauge(node, "tidepool_log_gaps", counters.gaps);
     gauge(node, "tidepool_peers", counters.peers);
 }
 

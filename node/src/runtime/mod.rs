@@ -5,6 +5,7 @@
 
 mod assembly;
 mod clock;
+pub(crate) mod control;
 mod driver;
 mod error;
 mod flusher;
@@ -17,7 +18,9 @@ mod replies;
 mod timers;
 mod verifier;
 
+pub(crate) use assembly::PEERS_FILE;
 pub use assembly::{KEY_FILE, RunningNode, Setup, node_keys, store_path, store_settings};
+pub(crate) use clock::now;
 pub use driver::Ended;
 pub use error::StartError;
 pub use in_process::InProcess;

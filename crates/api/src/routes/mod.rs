@@ -7,6 +7,7 @@ pub(crate) mod communities;
 pub(crate) mod envelopes;
 pub(crate) mod feed;
 pub(crate) mod home;
+pub(crate) mod logs;
 pub(crate) mod node;
 pub(crate) mod operations;
 pub(crate) mod posts;

@@ -6,6 +6,7 @@ mod communities;
 mod entry;
 mod explain;
 mod lists;
+mod logs;
 mod node;
 mod posts;
 mod search;

@@ -9,7 +9,8 @@ use tidepool_views::testing::T0;
 const HOUR: u64 = 60 * 60 * 1_000;
 
 fn newest(epoch: u64, seq: u64, time_ms: u64) -> Option<Newest> {
-    Some(Newest { epoch: Epoch(epoch), seq, id: EnvelopeId([1; 32]), time_ms: TimeMs(time_ms) })
+    let id = EnvelopeId([1; 32]);
+    Some(Newest { epoch: Epoch(epoch), seq, id, time_ms: TimeMs(time_ms), stands: true, follow: Some(id) })
 }
 
 fn place(newest: Option<Newest>, ahead: Option<u64>, now: u64) -> (u64, u64, bool, u64) {
@@ -41,6 +42,18 @@ fn where_a_peer_is_ahead_a_new_log_is_opened_behind_it() {
     assert_eq!(place(newest(first + 3, 0, now), Some(first + 2), now), (first + 3, 1, true, now), "once");
     let week = WEEK_S * 1_000;
     assert_eq!(place(newest(first, 4, now), Some(first), now + week), (first + 16, 0, true, now + week));
+}
+
+#[test]
+fn behind_a_fork_a_new_log_goes_on_from_what_stands() {
+    let (first, now) = (Epoch::first_of(T0).0, T0.0 + HOUR);
+    let before = EnvelopeId([9; 32]);
+    let void = Newest { stands: false, follow: Some(before), ..newest(first, 4, now).unwrap() };
+    let place = next_place(Some(void), None, T0, TimeMs(now)).unwrap();
+    assert_eq!((place.epoch.0, place.seq, place.prev), (first + 1, 0, Some(before)));
+    let later = TimeMs(now + WEEK_S * 1_000);
+    let place = next_place(Some(void), None, T0, later).unwrap();
+    assert_eq!((place.epoch.0, place.seq, place.prev), (first + 16, 0, Some(before)));
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crate::store::{Batch, Store, StoreError};
 use crate::turn::Speech;
 use std::collections::BTreeMap;
 use tidepool_protocol::envelope::LogId;
-use tidepool_protocol::limits::GOSSIP_AGE_MS_MAX;
+use tidepool_protocol::limits::{EPOCHS_PER_WEEK, GOSSIP_AGE_MS_MAX};
 use tidepool_protocol::{Envelope, EnvelopeId, Epoch, TimeMs, Verified};
 use tidepool_views::{Cursor, Origin, RowWrite};
 
@@ -103,7 +103,9 @@ impl<S: Store, C: Custody> Node<S, C> {
 
     pub(crate) fn fail(&mut self, ticket: Ticket, error: LocalError) -> Result<(), StoreError> {
         self.counters.local_failed += 1;
-        self.out.push(Effect::Reply { ticket, result: Err(error) });
+        if ticket != Ticket::NOBODY {
+            self.out.push(Effect::Reply { ticket, result: Err(error) });
+        }
         Ok(())
     }
 
@@ -149,7 +151,7 @@ impl<S: Store, C: Custody> Node<S, C> {
             Exam::Known(None) => return refused(Refusal::Repeated),
             Exam::Refused(reason) => return refused(reason),
             Exam::Missing(author) => return refused(Refusal::UnknownIdentity { author }),
-            Exam::NotHeld => return Ok(Err(self.conflict(envelope)?)),
+            Exam::Crowds(_) | Exam::NotHeld => return Ok(Err(self.conflict(envelope)?)),
         };
         if header.kind.is_identity_operation() || header.kind.is_ephemeral() {
             return Ok(Ok(Planned::New(admitted)));
@@ -173,9 +175,10 @@ impl<S: Store, C: Custody> Node<S, C> {
         Ok(match newest {
             None => header.seq == 0,
             Some(newest) if newest.epoch == header.epoch => {
-                header.seq == newest.seq + 1 && header.prev == Some(newest.id) && header.time_ms >= newest.time_ms
+                newest.stands
+                    && header.seq == newest.seq + 1 && header.prev == Some(newest.id) && header.time_ms >= newest.time_ms
             }
-            Some(newest) => header.epoch > newest.epoch && header.seq == 0 && header.prev == Some(newest.id),
+            Some(newest) => header.epoch > newest.epoch && header.seq == 0 && header.prev == newest.follow,
         })
     }
 
@@ -185,10 +188,15 @@ impl<S: Store, C: Custody> Node<S, C> {
         let newest = self.newest(header.author, header.key, &header.scope)?;
         let week = Epoch::first_of(TimeMs(self.now.0.max(newest.map_or(0, |newest| newest.time_ms.0))));
         Ok(match newest {
-            Some(newest) if newest.epoch.week() >= week.week() => {
+            Some(newest) if newest.epoch.week() >= week.week() && newest.stands => {
                 LocalError::Conflict { epoch: newest.epoch.0, seq: newest.seq + 1, prev: Some(newest.id) }
             }
-            Some(newest) => LocalError::Conflict { epoch: week.0, seq: 0, prev: Some(newest.id) },
+            // What follows a fork is void: a new log goes on from what stands.
+            Some(newest) if newest.epoch.week() >= week.week() => {
+                let epoch = newest.epoch.next_in_week().unwrap_or(Epoch((newest.epoch.week() + 1) * EPOCHS_PER_WEEK));
+                LocalError::Conflict { epoch: epoch.0, seq: 0, prev: newest.follow }
+            }
+            Some(newest) => LocalError::Conflict { epoch: week.0, seq: 0, prev: newest.follow },
             None => LocalError::Conflict { epoch: week.0, seq: 0, prev: None },
         })
     }
@@ -234,7 +242,9 @@ impl<S: Store, C: Custody> Node<S, C> {
             self.turn.write(row);
         }
         self.counters.local_done += 1;
-        self.speak(Speech::Effect(Effect::Reply { ticket, result: Ok(receipt) }))?;
+        if ticket != Ticket::NOBODY {
+            self.speak(Speech::Effect(Effect::Reply { ticket, result: Ok(receipt) }))?;
+        }
         self.keep_in_outbox(&written)?;
         for author in came {
             self.identity_came(author)?;

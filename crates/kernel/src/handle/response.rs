@@ -58,6 +58,10 @@ impl<S: Store, C: Custody> Node<S, C> {
                 }
                 self.heads_answered(request, author)
             }
+            Purpose::Gap => {
+                self.verify_answer(peer, request, answer, Purpose::Gap);
+                Ok(())
+            }
             Purpose::Identity(authors) => {
                 if answer.is_err() {
                     for author in &authors {
@@ -124,7 +128,7 @@ impl<S: Store, C: Custody> Node<S, C> {
                 continue;
             }
             match self.examine(&envelope, &mut Scratch::default())? {
-                Exam::New(admitted) => self.take_synced(admitted, from)?,
+                Exam::New(admitted) | Exam::Crowds(admitted) => self.take_synced(admitted, from)?,
                 Exam::Known(_) => self.counters.duplicates += 1,
                 Exam::NotHeld => self.counters.not_held += 1,
                 Exam::Refused(refusal) => self.counters.refuse(refusal.label()),
@@ -139,7 +143,7 @@ impl<S: Store, C: Custody> Node<S, C> {
             Purpose::Locate(author) => self.locate_answered(request, author)?,
             Purpose::Log(author) => self.heads_answered(request, author)?,
             Purpose::Session => self.session_verified(from, request)?,
-            Purpose::Heads(_) => {}
+            Purpose::Heads(_) | Purpose::Gap => {}
         }
         self.ask_for_pending()
     }

@@ -3,6 +3,7 @@
 use crate::custody::Custody;
 use crate::digest;
 use crate::effect::Effect;
+use crate::heads;
 use crate::input::Timer;
 use crate::node::Node;
 use crate::outbox::{self, Item};
@@ -25,8 +26,10 @@ impl<S: Store, C: Custody> Node<S, C> {
             }
         })?;
         self.fold_the_rest()?;
+        self.heads.restored = heads::restored(&self.store)?;
         self.reload_outbox()?;
         self.forget_cursors()?;
+        self.reload_checkpoints()?;
         for topic in self.settings.coverage.topics(self.rules.genesis()) {
             self.out.push(Effect::Join(topic));
         }

@@ -45,6 +45,8 @@ impl<S: Store, C: Custody> Node<S, C> {
                 }
                 Ok(())
             }
+            Timer::Gaps => self.on_gaps_timer(),
+            Timer::Checkpoints => self.on_checkpoints_timer(),
             Timer::Presence => {
                 self.expire_presence();
                 self.set_timer(Timer::Presence, self.now.plus_ms(PRESENCE_MS));

@@ -56,7 +56,7 @@ impl<S: Store, C: Custody> Node<S, C> {
             }
         }
         let mut fresh: Vec<(Box<Admitted>, bool)> = Vec::new();
-        let mut missing = Vec::new();
+        let (mut missing, mut crowding) = (Vec::new(), Vec::new());
         let mut new_envelopes = 0;
         let mut scratch = Scratch::default();
         for (is_identity, envelope) in good {
@@ -70,8 +70,13 @@ impl<S: Store, C: Custody> Node<S, C> {
                     new_envelopes += usize::from(!is_identity);
                     fresh.push((admitted, is_identity));
                 }
+                Exam::Crowds(admitted) => crowding.push(admitted),
                 Exam::Known(_) => self.counters.duplicates += 1,
-                Exam::NotHeld => self.counters.not_held += 1,
+                Exam::NotHeld => {
+                    self.counters.not_held += 1;
+                    // It was verified; when it is wanted after all, anti-entropy brings it.
+                    self.gate.seen.insert(envelope.id());
+                }
                 Exam::Refused(refusal) => {
                     verdict = verdict.max(refusal.verdict());
                     self.counters.refuse(refusal.label());
@@ -95,6 +100,9 @@ impl<S: Store, C: Custody> Node<S, C> {
         let again = verdict == Verdict::Ignore;
         for (admitted, is_identity) in fresh {
             self.take_gossip(admitted, frame.from, again && !is_identity)?;
+        }
+        for admitted in crowding {
+            self.take_gossip(admitted, frame.from, false)?;
         }
         match verdict {
             Verdict::Accept => {
@@ -162,6 +170,10 @@ impl<S: Store, C: Custody> Node<S, C> {
                         let age_ms = self.now.since_ms(waiting.envelope.header().time_ms);
                         self.take_gossip(admitted, waiting.from, age_ms <= GOSSIP_AGE_MS_MAX)?;
                     }
+                    Came::Sync => self.take_synced(admitted, waiting.from)?,
+                },
+                Exam::Crowds(admitted) => match waiting.came {
+                    Came::Gossip => self.take_gossip(admitted, waiting.from, false)?,
                     Came::Sync => self.take_synced(admitted, waiting.from)?,
                 },
                 Exam::Known(_) => self.counters.duplicates += 1,

@@ -155,6 +155,11 @@ impl Syncing {
         }
     }
 
+    /// Whether any session is under way.
+    pub(crate) fn under_way(&self) -> bool {
+        !self.sessions.is_empty()
+    }
+
     /// Gossip lost something: digests are compared soon.
     pub(crate) const fn gossip_dropped(&mut self) {
         self.dropped = true;

@@ -5,6 +5,7 @@ mod bad_input;
 mod convergence;
 mod delivery;
 mod local;
+mod logs;
 
 use crate::local::{Compose, LocalError, LocalRequest, Receipt};
 use crate::testing::{Faults, Keys, Network};

@@ -256,7 +256,11 @@ fn accept_lost_tail(
     state.writer.incomplete = Some(Cursor::START).filter(|_| state.writer.head > Cursor::START);
     // The rows of records that are there are still in memory only; their records must go on counting.
     let mut batch = ::sled::Batch::default();
-    let sealed = Record::seal(state.writer.head, &[]).map_err(|error| io(error.to_string()))?;
+    // Peers may hold what was lost, so no log goes on from what is left.
+    let restored = tidepool_kernel::restored_row(state.writer.head, crate::transfer::now());
+    let sealed = Record::seal(state.writer.head, std::slice::from_ref(&restored));
+    let sealed = sealed.map_err(|error| io(error.to_string()))?;
+    state.writer.active.apply(&restored);
     for number in state.meta.batch + 1..=state.writer.batch {
         let key = record_key(number);
         let present = engine.get(&key).map_err(|error| io(error.reason))?;

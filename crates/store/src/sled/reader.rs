@@ -32,6 +32,15 @@ impl SledReader {
         Self { shared: Arc::clone(&self.shared), held: Some(self.view()) }
     }
 
+    /// Runs `read` on what is visible now, rows and head, while no checkpoint packs later rows into pages. Writers go on,
+    /// until they would hold more in memory than they may.
+    pub(crate) fn at_one_moment<T, E>(&self, read: impl FnOnce(&Self, Cursor) -> Result<T, E>) -> Result<T, E> {
+        let _no_checkpoint = lock(&self.shared.checkpointing);
+        let moment = self.snapshot();
+        let head = moment.view().head;
+        read(&moment, head)
+    }
+
     fn view(&self) -> Arc<View> {
         self.held.clone().unwrap_or_else(|| self.shared.view())
     }

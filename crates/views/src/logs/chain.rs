@@ -129,14 +129,14 @@ fn evaluate_position(port: &dyn ReadPort, log: &mut Log, seq: u64) -> Result<boo
     for at in &entries {
         known.push(below(port, log, at)?);
     }
-    let contradicted = |at: &At, below: &Below| contradicts(at, &below.entries);
-    // What an earlier log says of position 0 may be taken back when the envelope there is evicted; what this log says of
-    // itself is not: a position that held two once holds two for good.
-    if entries.len() > 1 || (seq > 0 && entries.iter().zip(&known).any(|(at, below)| contradicted(at, below))) {
+    // A new log may begin at an earlier time than the one before it ended: so it does behind a clock that stepped back.
+    let contradicted = |at: &At, below: &Below| at.seq > 0 && contradicts(at, &below.entries);
+    // A position that held two once holds two for good.
+    if entries.len() > 1 || entries.iter().zip(&known).any(|(at, below)| contradicted(at, below)) {
         log.row.broken = Some(log.row.broken.map_or(seq, |broken| broken.min(seq)));
     }
     if seq == 0 {
-        let against = entries.iter().zip(&known).any(|(at, below)| below.void || contradicted(at, below));
+        let against = known.iter().any(|below| below.void);
         log.row.inherits = entries.len() == 1 && against && !kept;
     }
     for (at, below) in entries.iter().zip(&known) {

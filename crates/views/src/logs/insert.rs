@@ -103,6 +103,9 @@ pub(crate) fn insert(overlay: &mut Overlay<'_>, stored: &Stored, work: &mut Work
     if !work.again && beyond(&all).any(|at| at.id == id) {
         return Ok(Placed::Refused);
     }
+    if let Some(below) = header.seq.checked_sub(1) {
+        work.gap = log.entries(overlay, below)?.is_empty();
+    }
     // Who leaves is decided last: the arrival may be a `keep` that holds another.
     if all.len() > HELD_PER_POSITION {
         work.crowded.insert((log.at, header.seq));
@@ -181,7 +184,7 @@ fn follows(port: &dyn ReadPort, log: &mut Log, arrival: &At) -> Result<bool, Rea
     match (arrival.seq, arrival.prev) {
         (0, None) => Ok(true),
         (0, Some(prev)) => match link(port, &log.at, &prev)? {
-            Some((_, found)) => Ok(found.bits.chain().is_none() && found.time_ms <= arrival.time_ms),
+            Some((_, found)) => Ok(found.bits.chain().is_none()),
             None => Ok(true),
         },
         (seq, _) => Ok(!contradicts(arrival, &log.entries(port, seq - 1)?)),

@@ -8,10 +8,13 @@ pub(crate) mod insert;
 pub(crate) mod path;
 pub(crate) mod place;
 pub(crate) mod row;
+mod view;
+
+pub use view::{End, Fork, LogView, view};
 
 use crate::codec::{self, damaged};
 use crate::index;
-use crate::port::{ReadError, Rows};
+use crate::port::{Cursor, ReadError, Rows};
 use crate::rows;
 use edit::{Log, logs_from};
 use place::LogAt;
@@ -50,30 +53,39 @@ pub fn holds(rows: &dyn Rows, header: &Header, id: &EnvelopeId) -> Result<Hold, 
 }
 
 fn full_id(rows: &dyn Rows, at: &At) -> Result<EnvelopeId, ReadError> {
-    match index::by_short(rows, &at.id)? {
+    id_of(rows, &at.id)
+}
+
+fn id_of(rows: &dyn Rows, short: &[u8; 16]) -> Result<EnvelopeId, ReadError> {
+    match index::by_short(rows, short)? {
         Some(entry) => Ok(entry.id),
         None => Err(damaged(rows::LOG, "it holds an envelope that the index does not know")),
     }
 }
 
-fn head_of(rows: &dyn Rows, log: &Log) -> Result<Option<(Head, TimeMs)>, ReadError> {
-    let Some(top) = log.top() else { return Ok(None) };
-    let epoch = log.at.epoch();
-    let (scope, key) = (log.row.scope.clone(), log.row.key);
-    Ok(Some((Head { scope, key, epoch, seq: top.seq, id: full_id(rows, &top)? }, TimeMs(top.time_ms))))
+fn head_at(rows: &dyn Rows, log: &Log, top: &At) -> Result<Head, ReadError> {
+    let (scope, key, epoch) = (log.row.scope.clone(), log.row.key, log.at.epoch());
+    Ok(Head { scope, key, epoch, seq: top.seq, id: full_id(rows, top)? })
 }
 
-/// The newest head of one key of one author in one scope: the greatest epoch, in it the greatest position, there the
-/// lowest id; and the head's time, before which the next may not claim to be.
+/// The end of one key's line in one scope, and what whoever goes on from it must know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tip {
+    /// The greatest epoch, in it the greatest position, there the lowest id.
+    pub head: Head,
+    /// Its time, before which the next of its log may not claim to be.
+    pub time_ms: TimeMs,
+    /// Where this node holds it.
+    pub cursor: Cursor,
+    /// Whether it stands as far as its log goes; what follows one that does not is void.
+    pub stands: bool,
+}
+
+/// The tip of one key's line of one author in one scope.
 ///
 /// # Errors
 /// When the store fails.
-pub fn head(
-    rows: &dyn Rows,
-    author: AuthorId,
-    key: PublicKey,
-    scope: &Scope,
-) -> Result<Option<(Head, TimeMs)>, ReadError> {
+pub fn tip(rows: &dyn Rows, author: AuthorId, key: PublicKey, scope: &Scope) -> Result<Option<Tip>, ReadError> {
     let first = LogAt::new(&author, scope, &key, Epoch(0));
     let from = codec::key(rows::LOG, &[first.line()]);
     let mut found = None;
@@ -88,11 +100,52 @@ pub fn head(
         }
         false
     })?;
-    match (damage, found) {
-        (Some(damage), _) => Err(damage),
-        (None, Some(log)) => head_of(rows, &log),
-        (None, None) => Ok(None),
+    let log = match (damage, found) {
+        (Some(damage), _) => return Err(damage),
+        (None, Some(log)) => log,
+        (None, None) => return Ok(None),
+    };
+    let Some(top) = log.top() else { return Ok(None) };
+    let head = head_at(rows, &log, &top)?;
+    let stands = top.bits.chain().is_none();
+    Ok(Some(Tip { head, time_ms: TimeMs(top.time_ms), cursor: top.cursor, stands }))
+}
+
+/// The newest head of one key of one author in one scope, as [`tip`] finds it, and its time.
+///
+/// # Errors
+/// When the store fails.
+pub fn head(
+    rows: &dyn Rows,
+    author: AuthorId,
+    key: PublicKey,
+    scope: &Scope,
+) -> Result<Option<(Head, TimeMs)>, ReadError> {
+    Ok(tip(rows, author, key, scope)?.map(|tip| (tip.head, tip.time_ms)))
+}
+
+/// The newest envelope of that line that stands as far as its log goes: what a new log names as its predecessor when the
+/// tip is void. Reads the line backwards, so it is for logs that are broken.
+///
+/// # Errors
+/// When the store fails.
+pub fn standing(
+    rows: &dyn Rows,
+    author: AuthorId,
+    key: PublicKey,
+    scope: &Scope,
+) -> Result<Option<EnvelopeId>, ReadError> {
+    let first = LogAt::new(&author, scope, &key, Epoch(0));
+    for mut log in chain::line(rows, &first)?.into_iter().rev() {
+        let mut seq = log.top().map(|top| top.seq);
+        while let Some(at) = seq {
+            if let Some(entry) = log.entries(rows, at)?.iter().find(|entry| entry.bits.chain().is_none()) {
+                return full_id(rows, entry).map(Some);
+            }
+            seq = at.checked_sub(1);
+        }
     }
+    Ok(None)
 }
 
 /// Heads of `author`'s logs behind `after` in the order of the rows, at most `limit`.
@@ -113,7 +166,9 @@ pub fn heads(rows: &dyn Rows, author: AuthorId, after: Option<&LogId>, limit: us
         from = [&last.at.0[..], &[0]].concat();
         let is_end = logs.len() < asked;
         for log in logs {
-            heads.extend(head_of(rows, &log)?.map(|(head, _)| head));
+            if let Some(top) = log.top() {
+                heads.push(head_at(rows, &log, &top)?);
+            }
         }
         if is_end {
             break;
@@ -145,12 +200,26 @@ pub fn range(rows: &dyn Rows, log: &LogId, from: u64, to: u64, limit: usize) -> 
     Ok(ids)
 }
 
+/// The greatest position of `log` at which anything is held.
+///
+/// # Errors
+/// When the store fails.
+pub fn top(rows: &dyn Rows, log: &LogId) -> Result<Option<u64>, ReadError> {
+    Ok(Log::load(rows, LogAt::of_log(log))?.and_then(|log| log.top()).map(|top| top.seq))
+}
+
 /// The positions below the head of `log` at which nothing is held, as inclusive ranges, at most `limit`.
 ///
 /// # Errors
 /// When the store fails.
 pub fn gaps(rows: &dyn Rows, log: &LogId, limit: usize) -> Result<Vec<(u64, u64)>, ReadError> {
-    let Some(mut log) = Log::load(rows, LogAt::of_log(log))? else { return Ok(Vec::new()) };
+    match Log::load(rows, LogAt::of_log(log))? {
+        Some(mut log) => gaps_of(rows, &mut log, limit),
+        None => Ok(Vec::new()),
+    }
+}
+
+fn gaps_of(rows: &dyn Rows, log: &mut Log, limit: usize) -> Result<Vec<(u64, u64)>, ReadError> {
     let mut gaps = Vec::new();
     let mut expected = 0;
     while let Some(seq) = log.next(rows, expected)? {

@@ -285,6 +285,42 @@ fn an_envelope_that_contradicts_its_known_predecessor_is_void() {
 }
 
 #[test]
+fn a_new_log_may_begin_earlier_than_the_one_before_it_ended() {
+    let mut stage = Stage::new(1);
+    let mut writer = stage.writer();
+    writer.time_ms = T0.plus_ms(3_600_000);
+    let ahead = writer.post("by a clock that runs ahead");
+    writer.next_log();
+    writer.time_ms = T0.plus_ms(1_000);
+    let back = writer.post("after it was set right");
+    let on = writer.post("and so on");
+    for order in [[&ahead, &back, &on], [&on, &back, &ahead]] {
+        let mut stage = Stage::new(1);
+        stage.take(&order.map(Clone::clone));
+        assert_eq!(stage.verdicts(&[&ahead, &back, &on]), [STANDS, STANDS, STANDS]);
+    }
+}
+
+#[test]
+fn behind_a_fork_the_line_says_from_where_a_new_log_goes_on() {
+    let mut stage = Stage::new(1);
+    let mut writer = stage.writer();
+    let (key, author) = (writer.key.public_key(), stage.agent.author());
+    let first = writer.post("first");
+    let mut other = writer.clone();
+    let (left, right, on) = (writer.post("left"), other.post("right"), writer.post("left on"));
+    stage.take(&[first.clone(), left.clone()]);
+    let tip = |stage: &Stage| logs::tip(&stage.memory, author, key, &general()).unwrap().unwrap();
+    let standing = |stage: &Stage| logs::standing(&stage.memory, author, key, &general()).unwrap();
+    assert_eq!((tip(&stage).head.id, tip(&stage).stands, standing(&stage)), (left.id(), true, Some(left.id())));
+    stage.take(&[right.clone(), on.clone()]);
+    assert_eq!((tip(&stage).head.id, tip(&stage).stands, standing(&stage)), (on.id(), false, Some(first.id())));
+    let keep = stage.keeper().keep(&[&left]);
+    stage.take(&[keep]);
+    assert_eq!((tip(&stage).stands, standing(&stage)), (true, Some(on.id())));
+}
+
+#[test]
 fn a_body_that_does_not_fit_its_kind_is_void_and_its_log_goes_on() {
     let mut stage = Stage::new(1);
     let mut writer = stage.writer();

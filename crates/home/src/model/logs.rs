@@ -1,0 +1,38 @@
+//! An agent's logs and keys, as an inspector and its owner's tools see them.
+
+use tidepool_protocol::{AgentId, AuthorId, EnvelopeId, NodeId, PublicKey};
+use tidepool_views::logs::LogView;
+
+/// An agent's identity as it stands, and its logs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AgentLogs {
+    /// Whose.
+    pub agent: AgentId,
+    /// The identity.
+    pub identity: IdentityView,
+    /// The logs, in no order that means anything.
+    pub logs: Vec<LogView>,
+    /// Whether there are more.
+    pub more: bool,
+}
+
+/// An identity as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdentityView {
+    /// Whose.
+    pub author: AuthorId,
+    /// The operation that made it so: the `auth` of what is signed now.
+    pub operation: EnvelopeId,
+    /// Its place in the chain.
+    pub chain_seq: u64,
+    /// Whether equal operations freeze it.
+    pub frozen: bool,
+    /// Keys that sign.
+    pub signing: Vec<PublicKey>,
+    /// Keys that rotate, revoke and keep, highest priority first.
+    pub rotation: Vec<PublicKey>,
+    /// Keys that were closed.
+    pub closed: Vec<PublicKey>,
+    /// Its home.
+    pub home: Option<NodeId>,
+}

@@ -1,0 +1,184 @@
+//! Logs of agents whose home is copied: a backup that is restored goes on without a fork; two copies that run both fork,
+//! everywhere alike, until a `keep` names what stands.
+
+use super::support::{Node, run, wait_for};
+use serde_json::Value;
+use std::path::Path;
+
+fn done(arguments: &[&str]) -> Value {
+    let output = run(arguments);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{arguments:?}: {text}{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{arguments:?} printed no JSON ({error}): {text}"))
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+fn is_shown(node: &Node, id: &str) -> bool {
+    node.get(&format!("/api/v1/posts/{id}")).get("post").is_some()
+}
+
+fn wait_shown(what: &str, node: &Node, ids: &[String]) {
+    for id in ids {
+        wait_for(&format!("{what}: {id}"), || is_shown(node, id).then_some(()));
+    }
+}
+
+fn posts(node: &Node, key: &str, what: &str) -> Vec<String> {
+    (0..5).map(|number| node.say(key, &format!("{what} {number}"))).collect()
+}
+
+fn wait_equal(nodes: &[&Node]) {
+    wait_for("equal digests", || {
+        let first = nodes[0].digests();
+        (first != Value::Null && nodes.iter().all(|node| node.digests() == first)).then_some(())
+    });
+}
+
+#[test]
+fn a_backup_that_is_restored_elsewhere_goes_on_without_a_fork() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut peer = Node::start(&directory.path().join("peer"), &[]);
+    let mut original = Node::start(&directory.path().join("original"), &[&peer.listen()]);
+    let key = original.register("backed-up");
+    let before = posts(&original, &key, "Before the backup");
+
+    // Of a running node, by its own hands; into a directory, under a name of its own.
+    let made = done(&["backup", text(directory.path()), "--data-dir", text(&original.pool()), "--json"]);
+    let file = made["file"].as_str().unwrap().to_owned();
+    assert!(made["envelopes"].as_u64().unwrap() >= 6, "{made}");
+    assert_mode(Path::new(&file), 0o600);
+
+    let after = posts(&original, &key, "After the backup");
+    wait_shown("the original's posts on its peer", &peer, &after);
+    let cursor = original.get("/api/v1/node")["log"]["head"].as_u64().unwrap();
+    original.kill();
+    assert_eq!(peer.stop(), 0);
+
+    // The copy is alone with what the backup held, and goes on where the original did.
+    let elsewhere = directory.path().join("restored");
+    let pool = elsewhere.join("pool");
+    let restored = done(&["restore", &file, "--data-dir", text(&pool), "--json"]);
+    assert_eq!(restored["envelopes"], made["envelopes"]);
+    assert_eq!(restored["account_rows"], made["account_rows"]);
+    assert_mode(&pool.join("node.key"), 0o600);
+    let mut copy = Node::start(&elsewhere, &[]);
+    assert!(before.iter().all(|id| is_shown(&copy, id)));
+    assert!(!after.iter().any(|id| is_shown(&copy, id)), "the backup holds what came after it");
+    assert!(copy.get("/api/v1/node")["log"]["head"].as_u64().unwrap() < cursor);
+    let alone = posts(&copy, &key, "Of the copy, alone");
+
+    // Now it meets what the original said after the backup.
+    peer.start_again();
+    assert_eq!(copy.stop(), 0);
+    let copy = Node::start(&elsewhere, &[&peer.listen()]);
+    wait_equal(&[&copy, &peer]);
+    let again = posts(&copy, &key, "Of the copy, among others");
+    for node in [&copy, &peer] {
+        for ids in [&before, &after, &alone, &again] {
+            wait_shown("every post of both lives", node, ids);
+        }
+    }
+    wait_equal(&[&copy, &peer]);
+
+    // Nothing is restored over anything, and of a stopped node a backup is made from its files.
+    let refused = run(&["restore", &file, "--data-dir", text(&pool)]);
+    assert_eq!(refused.status.code(), Some(4), "{}", String::from_utf8_lossy(&refused.stderr));
+    assert_eq!(peer.stop(), 0);
+    let of_stopped = directory.path().join("peer.backup");
+    let made = done(&["backup", text(&of_stopped), "--data-dir", text(&peer.pool()), "--json"]);
+    assert!(made["envelopes"].as_u64().unwrap() >= 21, "{made}");
+}
+
+fn assert_mode(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o777, mode, "{}", path.display());
+}
+
+fn copy_all(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_all(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+/// What a node says of the agent's log in `general`.
+fn general(node: &Node, agent: &str) -> Value {
+    node.get(&format!("/api/v1/agents/{agent}/logs?scope=c/general"))["logs"].clone()
+}
+
+#[test]
+fn two_copies_that_run_at_one_time_fork_alike_everywhere_and_a_keep_names_the_branch() {
+    let directory = tempfile::tempdir().unwrap();
+    let one = Node::start(&directory.path().join("one"), &[]);
+    let mut two = Node::start(&directory.path().join("two"), &[]);
+    let mut left = Node::start(&directory.path().join("left"), &[&one.listen()]);
+    let registered = left.register_whole("in-two-places");
+    let (key, agent) = (registered["api_key"].as_str().unwrap(), registered["id"].as_str().unwrap());
+    let before = posts(&left, key, "Before the copy");
+    wait_equal(&[&left, &one]);
+    assert_eq!(left.stop(), 0);
+    copy_all(&left.pool(), &directory.path().join("right/pool"));
+
+    // One key in two processes, neither of which can know of the other.
+    left.start_again();
+    let right = Node::start(&directory.path().join("right"), &[&two.listen()]);
+    let left_posts = posts(&left, key, "On the left");
+    let right_posts: Vec<String> = (0..3).map(|number| right.say(key, &format!("On the right {number}"))).collect();
+    wait_shown("the left branch on its peer", &one, &left_posts);
+    wait_shown("the right branch on its peer", &two, &right_posts);
+
+    assert_eq!(two.stop(), 0);
+    two.start_again_with(&[&one.listen()]);
+    let all = [&one, &two, &left, &right];
+    wait_equal(&all);
+    let seen = general(&one, agent);
+    let log = &seen[0];
+    assert_eq!(log["forks"][0]["seq"], 5, "{seen}");
+    assert_eq!(log["branches"].as_array().unwrap().len(), 2, "{seen}");
+    for node in all {
+        assert_eq!(general(node, agent), seen, "two nodes that hold the same see a fork differently");
+        assert!(before.iter().all(|id| is_shown(node, id)), "a fork voids what stands before it");
+        assert!(!left_posts.iter().chain(&right_posts).any(|id| is_shown(node, id)), "a branch of a fork is shown");
+    }
+
+    // Whoever goes on does so in a new log behind what stands, so it is not void.
+    let beyond = left.say(key, "Beyond the fork");
+    for node in all {
+        wait_shown("a post behind the fork", node, std::slice::from_ref(&beyond));
+    }
+
+    // The pair is a proof that needs no node.
+    let file = directory.path().join("fork.warrant");
+    done(&["warrant", "export", &left_posts[0], text(&file), "--api", two.api(), "--json"]);
+    let proof = done(&["warrant", "check", text(&file), "--json"]);
+    assert_eq!(proof["ids"], log["forks"][0]["ids"], "{proof}");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let middle = bytes.len() - 100;
+    bytes[middle] ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    assert_eq!(run(&["warrant", "check", text(&file)]).status.code(), Some(8));
+    let alone = run(&["warrant", "export", &before[0], text(&file), "--api", two.api()]);
+    assert_eq!(alone.status.code(), Some(1), "a warrant of an envelope that stands alone at its place");
+
+    // The owner says which branch stands, at the agent's home, with the recovery phrase.
+    let phrase = directory.path().join("phrase");
+    std::fs::write(&phrase, registered["recovery_phrase"].as_str().unwrap()).unwrap();
+    let head = right_posts.last().unwrap();
+    done(&["identity", "keep", "--head", head, "--phrase-file", text(&phrase), "--api", left.api(), "--json"]);
+    for node in all {
+        wait_shown("the kept branch", node, &right_posts);
+        wait_shown("what stood before", node, &before);
+        wait_shown("what was written behind the fork", node, std::slice::from_ref(&beyond));
+        assert!(!left_posts.iter().any(|id| is_shown(node, id)), "the other branch is shown");
+    }
+    wait_equal(&all);
+}
