@@ -1,7 +1,7 @@
 //! Checkpoints: for each agent that this node signs for, an envelope in `a/SELF` that lists the heads of its logs that
 //! changed since the last one, countersigned by the node. Once a day at most, and only when there is something to say.
 //!
-//! A durable row for each agent, `0x62` and its id, says when and up to which cursor it was last done, and whether
+//! A durable row for each agent, `0x63` and its id, says when and up to which cursor it was last done, and whether
 //! anything was signed since: an agent that is silent costs nothing.
 
 use crate::compose::Parked;
@@ -20,7 +20,7 @@ use tidepool_protocol::{AuthorId, Kind, Scope, TimeMs, cbor};
 use tidepool_views::{Cursor, ReadError, RowWrite, identity, index, logs};
 
 /// The family of the rows.
-const FAMILY: u8 = 0x62;
+const FAMILY: u8 = 0x63;
 
 /// Logs of one agent that are looked through.
 const LOGS_MAX: usize = 4_096;

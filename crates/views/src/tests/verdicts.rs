@@ -286,7 +286,7 @@ fn an_envelope_that_contradicts_its_known_predecessor_is_void() {
 
 #[test]
 fn a_new_log_may_begin_earlier_than_the_one_before_it_ended() {
-    let mut stage = Stage::new(1);
+    let stage = Stage::new(1);
     let mut writer = stage.writer();
     writer.time_ms = T0.plus_ms(3_600_000);
     let ahead = writer.post("by a clock that runs ahead");
