@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use tidepool_api::ApiSettings;
 use tidepool_home::HomeConfig;
+use tidepool_kernel::Retention;
 use tidepool_net::NetSettings;
 use tidepool_protocol::NetworkGenesis;
 
@@ -53,6 +54,10 @@ pub struct StoreConfig {
     pub reserve_mib: u64,
     /// Start although acknowledged envelopes are missing at the end of the log; peers bring back what they have.
     pub accept_lost_tail: bool,
+    /// Texts of other nodes' agents are kept for so many days, and today; 0 for ever (an archive).
+    pub keep_days: u64,
+    /// The newest days' texts of each shard are kept up to so many GiB; 0 for all. The earlier of both limits holds.
+    pub keep_gib_per_shard: f64,
 }
 
 /// What an operator sets of the kernel and its threads.
@@ -105,7 +110,21 @@ impl Default for Config {
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self { cache_mib: 64, reserve_mib: 256, accept_lost_tail: false }
+        Self { cache_mib: 64, reserve_mib: 256, accept_lost_tail: false, keep_days: 0, keep_gib_per_shard: 0.0 }
+    }
+}
+
+impl StoreConfig {
+    /// What it keeps of content.
+    #[must_use]
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a negative or absurd limit keeps all or little"
+    )]
+    pub fn retention(&self) -> Retention {
+        const GIB: f64 = 1024.0 * 1024.0 * 1024.0;
+        Retention { days: self.keep_days, bytes_per_shard: (self.keep_gib_per_shard * GIB) as u64 }
     }
 }
 

@@ -69,6 +69,11 @@ fn bundles_are_as_kept() {
 }
 
 #[test]
+fn warrants_are_as_kept() {
+    check("warrants.json", &made::warrants::warrants());
+}
+
+#[test]
 fn identities_and_their_operations_are_as_kept() {
     check("identities.json", &made::identities::identities());
 }

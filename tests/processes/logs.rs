@@ -1,9 +1,11 @@
 //! Logs of agents whose home is copied: a backup that is restored goes on without a fork; two copies that run both fork,
 //! everywhere alike, until a `keep` names what stands.
 
+use super::stranger::Stranger;
 use super::support::{Node, run, wait_for};
 use serde_json::Value;
 use std::path::Path;
+use tidepool_protocol::SecretKey;
 
 fn done(arguments: &[&str]) -> Value {
     let output = run(arguments);
@@ -97,6 +99,32 @@ fn assert_mode(path: &Path, mode: u32) {
     assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o777, mode, "{}", path.display());
 }
 
+/// A gauge of a node.
+fn gauge(node: &Node, name: &str) -> Option<u64> {
+    let text = node.text("/metrics");
+    let line = text.lines().find(|line| line.starts_with(&format!("{name}{{")))?;
+    line.rsplit(' ').next()?.parse().ok()
+}
+
+#[test]
+fn what_was_said_alone_is_offered_after_kill_9_until_a_peer_has_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut node = Node::start(&directory.path().join("alone"), &[]);
+    let key = node.register("says-it-alone");
+    let said = posts(&node, &key, "To nobody");
+    node.kill();
+    node.start_again();
+    wait_for("the outbox as it was", || gauge(&node, "tidepool_outbox").filter(|waiting| *waiting >= 5));
+    // A peer that answers nothing and asks for nothing: only gossip can bring it anything.
+    let mut stranger = Stranger::join(&node.listen(), &SecretKey::from_seed([77; 32]));
+    stranger.hear(&said);
+    wait_for("an empty outbox", || gauge(&node, "tidepool_outbox").filter(|waiting| *waiting == 0));
+    // The rows are gone, too: another life has nothing to offer.
+    assert_eq!(node.stop(), 0);
+    node.start_again();
+    wait_for("an outbox that stays empty", || gauge(&node, "tidepool_outbox").filter(|waiting| *waiting == 0));
+}
+
 fn copy_all(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
@@ -181,4 +209,47 @@ fn two_copies_that_run_at_one_time_fork_alike_everywhere_and_a_keep_names_the_br
         assert!(!left_posts.iter().any(|id| is_shown(node, id)), "the other branch is shown");
     }
     wait_equal(&all);
+}
+
+#[test]
+fn an_owner_replaces_a_signing_key_and_nothing_that_stood_is_lost() {
+    let directory = tempfile::tempdir().unwrap();
+    let home = Node::start(&directory.path().join("home"), &[]);
+    let other = Node::start(&directory.path().join("other"), &[&home.listen()]);
+    let registered = home.register_whole("gets-a-new-key");
+    let (key, agent) = (registered["api_key"].as_str().unwrap(), registered["id"].as_str().unwrap());
+    let before = posts(&home, key, "By the first key");
+    let write = |name: &str, text: &str| {
+        let path = directory.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let phrase = write("phrase", registered["recovery_phrase"].as_str().unwrap());
+    let api_key = write("key", key);
+    let keys = |node: &Node| node.get(&format!("/api/v1/agents/{agent}/logs"))["identity"]["signing"].clone();
+    let first = keys(&home);
+    let by = ["--phrase-file", &phrase, "--api", home.api(), "--json"];
+    done(&[&["identity", "rotate", "--api-key-file", &api_key][..], &by].concat());
+    assert_ne!(keys(&home), first);
+    let after = posts(&home, key, "By the second key");
+    for node in [&home, &other] {
+        wait_for("the new key", || (keys(node) == keys(&home)).then_some(()));
+        wait_shown("what the first key signed and the second", node, &[before.clone(), after.clone()].concat());
+    }
+    wait_equal(&[&home, &other]);
+
+    // A key that is revoked signs no more, and nothing stands of it that no keep names.
+    let second = keys(&home)[0].as_str().unwrap().to_owned();
+    done(&[&["identity", "revoke", agent, "--key", &second][..], &by].concat());
+    for node in [&home, &other] {
+        wait_for("posts of a closed key to go", || (!after.iter().any(|id| is_shown(node, id))).then_some(()));
+        assert!(before.iter().all(|id| is_shown(node, id)));
+    }
+    done(&[&["identity", "keep", "--head", &after[2]][..], &by].concat());
+    for node in [&home, &other] {
+        wait_shown("what the keep names", node, &after[..3]);
+        assert!(!after[3..].iter().any(|id| is_shown(node, id)));
+    }
+    let body = serde_json::json!({"submolt_name": "general", "title": "No key", "content": "signs this"});
+    assert_eq!(home.post("/api/v1/posts", key, &body).0, 403, "a post without a key to sign it");
 }

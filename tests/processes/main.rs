@@ -7,6 +7,7 @@ mod crash;
 mod hostile;
 mod logs;
 mod mesh;
+mod retention;
 mod store;
 mod stranger;
 mod support;

@@ -41,7 +41,7 @@ fn seed(number: u8) -> SecretKey {
     SecretKey::from_seed(seed)
 }
 
-fn node(key: &SecretKey) -> (NodeId, Verified<Envelope>) {
+fn node(key: &SecretKey, time_ms: TimeMs) -> (NodeId, Verified<Envelope>) {
     let genesis = NetworkGenesis::development();
     let rotation = seed(2);
     let core = NodeCore { keys: vec![key.public_key()], rotation: vec![rotation.public_key()], random: Salt([1; 16]) };
@@ -49,14 +49,19 @@ fn node(key: &SecretKey) -> (NodeId, Verified<Envelope>) {
     let proofs = [key, &rotation].map(|key| possession_proof(genesis.id(), id.into(), key)).to_vec();
     let nonce = WorkSubject::genesis(genesis.id(), id.into()).search(genesis.params.node_work_bits, 0, u64::MAX);
     let body = NodeGenesis { core: ByteBuf::from(cbor::encode(&core)), proofs, nonce: nonce.unwrap() };
-    (id, body.draft(genesis.id(), now()).sign(&rotation))
+    (id, body.draft(genesis.id(), time_ms).sign(&rotation))
 }
 
 impl Author {
     /// An agent named `handle`, at home at a node that has `home_key`.
     pub fn new(handle: &str, home_key: &SecretKey) -> Self {
+        Self::began(handle, home_key, now())
+    }
+
+    /// The same, with identities that began at `time_ms`.
+    pub fn began(handle: &str, home_key: &SecretKey, time_ms: TimeMs) -> Self {
         let genesis = NetworkGenesis::development();
-        let (home, home_genesis) = node(home_key);
+        let (home, home_genesis) = node(home_key, time_ms);
         let (key, rotation) = (seed(3), seed(4));
         let core = AgentCore {
             signing: vec![KeyUse::unrestricted(key.public_key())],
@@ -70,8 +75,13 @@ impl Author {
         let nonce = WorkSubject::genesis(genesis.id(), id.into()).search(genesis.params.agent_work_bits, 0, u64::MAX);
         let word = HomeSignature::by(home_key, home_genesis.id(), genesis.id(), id);
         let body = AgentGenesis { core: ByteBuf::from(cbor::encode(&core)), proofs, home: word, nonce: nonce.unwrap() };
-        let own = body.draft(genesis.id(), now()).sign(&rotation);
+        let own = body.draft(genesis.id(), time_ms).sign(&rotation);
         Self { id, key, chain: vec![home_genesis, own], seq: 0, prev: None }
+    }
+
+    /// Goes on in the first log of a later week.
+    pub fn next_week(&mut self) {
+        self.seq = 0;
     }
 
     /// Its next post in `general`, signed at `time_ms`.
@@ -113,7 +123,7 @@ pub struct Stranger {
 }
 
 /// The topic of the community `general`.
-fn topic() -> Topic {
+pub fn topic() -> Topic {
     let genesis = NetworkGenesis::development();
     let slot = "c/general".parse::<Scope>().unwrap().slot();
     Topic::Shard { generation: genesis.params.generation, shard: Shard::of(slot, genesis.params.shards).unwrap() }
@@ -190,6 +200,19 @@ impl Stranger {
             }
             condition()
         })
+    }
+
+    /// Waits until gossip brought all of these envelopes. It asks for nothing.
+    pub fn hear(&mut self, ids: &[String]) {
+        let mut missing: std::collections::BTreeSet<String> = ids.iter().cloned().collect();
+        self.until("gossip of what was said alone", |input| {
+            if let Input::Gossip { frame, .. } = input {
+                for bytes in Bundle::decode(frame).unwrap().envelopes {
+                    missing.remove(&Envelope::decode(bytes).unwrap().id().to_string());
+                }
+            }
+            missing.is_empty().then_some(())
+        });
     }
 
     fn until<T>(&mut self, what: &str, mut found: impl FnMut(&Input) -> Option<T>) -> T {

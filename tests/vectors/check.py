@@ -13,7 +13,7 @@ import json
 import pathlib
 import sys
 
-from identity import WORK_BITS, begin, check_home, extend, shown, state_of
+from identity import WORK_BITS, begin, check_home, extend, read_warrant, shown, state_of
 from wire import (ANSWERS, KINDS, REQUESTS, Envelope, Refused, canonical, check_body, cid, did_key, did_tide,
                   encode, fingerprint, is_operation, message, notation, read_bundle, read_cid, read_did_key, read_did_tide,
                   read_scope, read_sync, sha256, signed)
@@ -216,8 +216,20 @@ def identities():
         must_refuse(f"operation: {entry['name']}", entry["reason"], lambda: extend(before, envelope))
 
 
+def warrants():
+    vectors = load("warrants.json")
+    for number, entry in enumerate(vectors["warrants"]):
+        header, seq, ids = read_warrant(bytes.fromhex(entry["warrant"]), NETWORK)
+        said = {"author": header["author"].hex(), "key": header["key"].hex(), "scope": header["scope"],
+                "epoch": header["epoch"], "seq": seq, "ids": [each.hex() for each in ids]}
+        same(f"warrant {number}", said, {field: entry[field] for field in said})
+    for entry in vectors["refused"]:
+        data = bytes.fromhex(entry["warrant"])
+        must_refuse(f"warrant: {entry['name']}", entry["reason"], lambda: read_warrant(data, NETWORK))
+
+
 def main():
-    for read_file in (networks, texts, sets, envelopes, bundles, sync, identities):
+    for read_file in (networks, texts, sets, envelopes, bundles, sync, identities, warrants):
         before = checks
         try:
             read_file()

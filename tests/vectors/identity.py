@@ -4,7 +4,7 @@ the bytes by the words of docs/PROTOCOL.md. Raises Refused with the reason when 
 
 import re
 
-from wire import (KINDS, SIGNATURE, HOME, Refused, at_most, base32, canonical, encode, is_operation, message, optional,
+from wire import (KINDS, SIGNATURE, HOME, Envelope, Refused, at_most, base32, canonical, encode, is_operation, message, optional,
                   sha256, shaped, signed)
 
 DAY_MS = 24 * 60 * 60 * 1000
@@ -190,3 +190,50 @@ def state_of(vector):
     state["rotation"] = [bytes.fromhex(key) for key in vector["rotation"]]
     state["signing"] = [[bytes.fromhex(key), groups, after] for key, groups, after in vector["signing"]]
     return state
+
+
+WARRANT = ("array", str, 8, [bytes], bytes, bytes)
+
+
+def read_warrant(data, network):
+    """What a warrant proves: the header of one of the two, the place, the ids. Raises Refused when it proves nothing."""
+    value = canonical(data)
+    if not shaped(value, WARRANT) or len(value[2]) > 1024:
+        raise Refused("form")
+    mark, of, operations, *pair = value
+    if mark != "tidepool/warrant/1":
+        raise Refused("mark")
+    if of != network:
+        raise Refused("network")
+    states = {}
+    for operation in map(Envelope, operations):
+        header = operation.header
+        if header["kind"] == KINDS["GENESIS"]:
+            word = read(operation.body, AGENT_GENESIS)[2]
+            if word[0] not in states:
+                raise Refused("unknown operation")
+            states[operation.id] = begin(operation, states[word[0]])[0]
+        elif header["kind"] == KINDS["NODE_GENESIS"]:
+            states[operation.id] = begin(operation, None)[0]
+        elif header["auth"] not in states:
+            raise Refused("unknown operation")
+        else:
+            states[operation.id] = extend(states[header["auth"]], operation)[0]
+    first, second = map(Envelope, pair)
+    for envelope in (first, second):
+        header = envelope.header
+        state = states.get(header["auth"])
+        if state is None or state["author"] != header["author"]:
+            raise Refused("unknown operation")
+        group = header["kind"] >> 8 & 0x3F
+        listed = header["key"] in state["rotation"] or any(
+            key == header["key"] and (groups == 0xFFFF or groups >> group & 1) for key, groups, _ in state["signing"])
+        if not listed or header["time_ms"] < state["time_ms"]:
+            raise Refused("key")
+    place = [[envelope.header[field] for field in ("author", "key", "scope", "epoch", "seq")]
+             for envelope in (first, second)]
+    logged = all(not is_operation(envelope.header["kind"]) and not envelope.header["kind"] & 0x8000
+                 for envelope in (first, second))
+    if place[0] != place[1] or not first.id < second.id or not logged:
+        raise Refused("no fork")
+    return first.header, first.header["seq"], [first.id, second.id]

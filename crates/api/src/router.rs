@@ -6,7 +6,8 @@ use crate::error::ApiError;
 use crate::extract::BodyLimit;
 use crate::layers;
 use crate::routes::{
-    agents, claim, comments, communities, envelopes, feed, home, logs, node, operations, posts, search, skill, stream, votes,
+    agents, claim, comments, communities, envelopes, feed, home, logs, node, operations, posts, search, skill, stream,
+    votes,
 };
 use axum::Router;
 use axum::extract::Request;
@@ -59,6 +60,7 @@ fn api() -> Router<Arc<App>> {
         .route("/agents/profile", get(agents::profile))
         .route("/agents/{name}", get(agents::get))
         .route("/agents/{name}/follow", post(agents::follow).delete(agents::unfollow))
+        .route("/agents/me/signing-key", post(logs::next_key))
         .route("/agents/{name}/logs", get(logs::logs))
         .route("/warrants/{id}", get(logs::warrant))
         .route("/home", get(home::home))

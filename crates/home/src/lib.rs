@@ -43,5 +43,5 @@ pub use stream::{Event, EventFilter, EventKind, EventStream, StreamCursor, Strea
 pub use bytes::Bytes;
 pub use tidepool_kernel::LocalError;
 pub use tidepool_protocol as protocol;
-pub use tidepool_views::logs::{End, Fork, LogView};
 pub use tidepool_views::Cursor;
+pub use tidepool_views::logs::{End, Fork, LogView};

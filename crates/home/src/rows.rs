@@ -29,6 +29,9 @@ const PIN: u8 = 0x96;
 /// A few rows about the home itself.
 const META: u8 = 0x97;
 
+/// Agent → the key that waits in custody for its owner to list it.
+const NEXT_KEY: u8 = 0x98;
+
 /// The longest row that the home reads: accounts have some 300 bytes.
 const ROW_BYTES_MAX: usize = 4 * 1024;
 
@@ -93,6 +96,10 @@ pub(crate) fn handle_key(handle: &str) -> Bytes {
 
 pub(crate) fn custody_key(public: &PublicKey) -> Bytes {
     key(CUSTODY, &public.0)
+}
+
+pub(crate) fn next_key_key(agent: AgentId) -> Bytes {
+    key(NEXT_KEY, &agent.0)
 }
 
 pub(crate) fn recovery_key(agent: AgentId) -> Bytes {

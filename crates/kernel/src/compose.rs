@@ -17,7 +17,9 @@ use tidepool_protocol::envelope::{Draft, SignError};
 use tidepool_protocol::identity::IdentityState;
 use tidepool_protocol::limits::BODY_BYTES_MAX;
 use tidepool_protocol::signer::Domain;
-use tidepool_protocol::{AuthorId, EnvelopeId, Epoch, Kind, NetworkParams, PublicKey, Scope, Signature, Signer, TimeMs};
+use tidepool_protocol::{
+    AuthorId, EnvelopeId, Epoch, Kind, NetworkParams, PublicKey, Scope, Signature, Signer, TimeMs,
+};
 use tidepool_views::logs::{self, Tip};
 use tidepool_views::{Origin, ReadError, RowWrite, identity, index};
 
@@ -271,13 +273,7 @@ impl<S: Store, C: Custody> Node<S, C> {
 
     /// Whether `newest` was signed here, in the life that this store has led since it was last restored. What another
     /// process signed with the same key is never gone on from, or both would go on from it.
-    fn is_ours(
-        &mut self,
-        author: AuthorId,
-        key: PublicKey,
-        scope: &Scope,
-        newest: &Newest,
-    ) -> Result<bool, ReadError> {
+    fn is_ours(&mut self, author: AuthorId, key: PublicKey, scope: &Scope, newest: &Newest) -> Result<bool, ReadError> {
         if self.heads.last_written(author, key, scope) == Some(newest.id) {
             return Ok(true);
         }

@@ -49,6 +49,8 @@ pub struct Counters {
     pub gaps_left: u64,
     /// Checkpoints that this node signed for its agents.
     pub checkpoints: u64,
+    /// Envelopes that lost their bodies to retention.
+    pub pruned: u64,
     /// Published envelopes that no peer is known to have, now.
     pub outbox: u64,
     /// Bundles that were handed to gossip.

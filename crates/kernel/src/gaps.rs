@@ -68,6 +68,13 @@ impl Gaps {
     }
 }
 
+impl Gaps {
+    /// What lacks there lies behind the horizon: it is not wanted.
+    pub(crate) fn forget(&mut self, log: &LogId) {
+        self.wanted.remove(log);
+    }
+}
+
 /// Whether a node of this coverage holds `slot`.
 fn holds(coverage: &Coverage, slot: Slot, shards: u16) -> bool {
     match coverage {

@@ -111,6 +111,8 @@ pub enum Timer {
     Gaps,
     /// Sign checkpoints of agents at home here.
     Checkpoints,
+    /// Take the bodies away that retention does not keep.
+    Prune,
 }
 
 /// Why the verifying threads refused one envelope.

@@ -10,6 +10,7 @@ use crate::effect::Effect;
 use crate::input::Timer;
 use crate::node::Node;
 use crate::outbox::Item;
+use crate::retention::{self, Counted};
 use crate::store::{Store, StoreError};
 use crate::turn::Speech;
 use bytes::Bytes;
@@ -17,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tidepool_protocol::identity::IdentityState;
 use tidepool_protocol::sync::{Class, Point};
 use tidepool_protocol::{AuthorId, Envelope, EnvelopeId, Verified};
-use tidepool_views::{Cursor, Origin, ReadError, Stored, identity, index, logs};
+use tidepool_views::{Cursor, Origin, ReadError, Stored, identity, index, logs, prune};
 
 /// What became of an envelope that was looked at.
 #[derive(Debug)]
@@ -124,7 +125,7 @@ impl<S: Store, C: Custody> Node<S, C> {
             self.close_turn()?;
         }
         let state = admitted.state().cloned();
-        let envelope = admitted.into_envelope();
+        let envelope = self.as_retained(admitted.into_envelope(), origin);
         let id = envelope.id();
         let header = envelope.header().clone();
         // An identity that was written meanwhile lets in what waited for it, and that may be this one too.
@@ -151,6 +152,15 @@ impl<S: Store, C: Custody> Node<S, C> {
         Ok(Some(cursor))
     }
 
+    /// The envelope as this node keeps it: without its body, when another signed it and it lies behind the horizon.
+    fn as_retained(&self, envelope: Verified<Envelope>, origin: Origin) -> Verified<Envelope> {
+        let header = envelope.header();
+        let goes = origin != Origin::Local
+            && prune::is_prunable(header.kind)
+            && retention::is_below(&self.cover, header.slot(), header.time_ms);
+        if goes { envelope.erased() } else { envelope }
+    }
+
     /// Folds an envelope into the views and the digests; pushes it into the open batch when it is new to the log. `state` is
     /// what admission made of an identity operation. Whether nothing is held at the position before it.
     pub(crate) fn fold(
@@ -173,13 +183,15 @@ impl<S: Store, C: Custody> Node<S, C> {
                 Some(state) => tidepool_views::fold_admitted(rows, stored, state, genesis)?,
                 None => tidepool_views::fold(rows, stored, genesis)?,
             };
-            if digest::insert(rows, tree, &point)?
-                && let Some(of) = sums.get_mut(usize::from(tree.slot.number()))
-            {
-                of.class_mut(tree.class).add(&point.id);
+            if digest::insert(rows, tree, &point)? {
+                if let Some(of) = sums.get_mut(usize::from(tree.slot.number())) {
+                    of.class_mut(tree.class).add(&point.id);
+                }
+                retention::count(rows, genesis.params.shards, tree.slot, Counted::of(stored), true)?;
             }
             for evicted in &folded.evicted {
                 let point = Point { time_ms: evicted.time_ms, id: evicted.id };
+                retention::count(rows, genesis.params.shards, evicted.slot, Counted::of_evicted(evicted), false)?;
                 for class in [Class::State, Class::Content] {
                     let tree = Tree { slot: evicted.slot, class };
                     if digest::remove(rows, tree, &point)?

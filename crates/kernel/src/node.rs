@@ -23,6 +23,7 @@ use crate::pending::{Bounds, PendingQueue};
 use crate::presence::Presences;
 use crate::random::Choices;
 use crate::requests::Requests;
+use crate::retention::Pruning;
 use crate::settings::NodeSettings;
 use crate::store::{Store, StoreError};
 use crate::sync::{Cover, Syncing};
@@ -87,6 +88,7 @@ pub struct Node<S, C> {
     pub(crate) heads: Heads,
     pub(crate) gaps: Gaps,
     pub(crate) checkpoints: Checkpoints,
+    pub(crate) pruning: Pruning,
     pub(crate) locating: Locating,
     pub(crate) syncing: Syncing,
     pub(crate) presence: Presences,
@@ -126,6 +128,7 @@ impl<S: Store, C: Custody> Node<S, C> {
             heads: Heads::new(limits.asked_max),
             gaps: Gaps::default(),
             checkpoints: Checkpoints::default(),
+            pruning: Pruning::default(),
             locating: Locating::default(),
             syncing: Syncing::new(&limits),
             presence: Presences::new(limits.presence_max),
@@ -170,6 +173,12 @@ impl<S: Store, C: Custody> Node<S, C> {
     /// nor asked of them, and refused when a session brings it.
     pub fn set_horizons(&mut self, horizons: &[Horizon]) {
         self.cover = Cover::of(&self.settings.coverage, &self.settings.genesis).pruned(horizons);
+    }
+
+    /// Whether bodies are being taken away that retention does not keep.
+    #[must_use]
+    pub fn is_pruning(&self) -> bool {
+        !self.pruning.is_idle()
     }
 
     /// What it holds, and says that it holds.

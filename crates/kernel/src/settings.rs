@@ -1,5 +1,6 @@
 //! What a node is told when it is made: its network, who it is, what it covers, and its bounds.
 
+use crate::retention::Retention;
 use std::collections::BTreeSet;
 use tidepool_protocol::limits::SLOTS;
 use tidepool_protocol::slot::Topic;
@@ -20,6 +21,8 @@ pub struct NodeSettings {
     pub anti_entropy_ms: u64,
     /// How often an agent's checkpoint is signed at most, in milliseconds; 0 for never.
     pub checkpoint_ms: u64,
+    /// What it keeps of content.
+    pub retention: Retention,
     /// Where the choice of peers and the jitter of back-offs come from: equal seeds give equal choices.
     pub seed: u64,
     /// Its bounds.
@@ -37,6 +40,7 @@ impl NodeSettings {
             coverage: Coverage::Archive,
             anti_entropy_ms: 30_000,
             checkpoint_ms: 24 * 60 * 60 * 1_000,
+            retention: Retention::ARCHIVE,
             seed: 0,
             limits: Limits::default(),
         }

@@ -10,7 +10,7 @@ use crate::store::{Batch, Store, StoreError};
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use tidepool_views::overlay::Pending;
-use tidepool_views::{Cursor, Overlay, ReadError, RowWrite};
+use tidepool_views::{Cursor, Overlay, ReadError, RowWrite, Stored};
 
 /// A batch is written after so many inputs although the turn has not ended: under a flood it never would.
 const INPUTS_MAX: usize = 256;
@@ -30,6 +30,8 @@ pub(crate) struct Turn {
     pending: Pending,
     durable_rows: BTreeMap<Bytes, Option<Bytes>>,
     erased: Vec<Cursor>,
+    /// Envelopes that stand in the log already and are written over: they lose their bodies.
+    replaced: Vec<Stored>,
     /// Rows that may wait for a batch that is written anyway.
     lazy: Vec<RowWrite>,
     /// The last cursor that was given out.
@@ -120,9 +122,15 @@ impl Turn {
         self.erased.push(cursor);
     }
 
+    /// Lets envelopes of the log be written over, each at its place. The open batch holds none of them.
+    pub(crate) fn replace(&mut self, stored: Vec<Stored>) {
+        self.replaced.extend(stored);
+    }
+
     /// Whether the open batch holds anything.
     pub(crate) fn has_open(&self) -> bool {
-        !(self.pending.is_empty() && self.durable_rows.is_empty() && self.erased.is_empty())
+        let is_empty = self.pending.is_empty() && self.durable_rows.is_empty();
+        !(is_empty && self.erased.is_empty() && self.replaced.is_empty())
     }
 
     /// Says `speech` once everything that was written so far is durable; `Some` when that is now.
@@ -149,6 +157,13 @@ impl Turn {
                 let fresh: BTreeSet<Cursor> = stored.iter().map(|stored| stored.cursor).collect();
                 stored.retain(|stored| !erased.contains(&stored.cursor));
                 erased.retain(|cursor| !fresh.contains(cursor));
+            }
+            if !self.replaced.is_empty() {
+                let mut replaced = std::mem::take(&mut self.replaced);
+                replaced.sort_by_key(|stored| stored.cursor);
+                erased.extend(replaced.iter().map(|stored| stored.cursor));
+                replaced.append(&mut stored);
+                stored = replaced;
             }
             self.inputs = 0;
             self.settle();

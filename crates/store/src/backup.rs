@@ -6,7 +6,8 @@
 
 use crate::frames::{Format, FrameReader, FrameWriter};
 use crate::sled::{OpenSettings, SledReader};
-use crate::transfer::{Counted, FILE, TransferError, check_header, damaged, export_log, export_rows, fill, io, make, take_file,
+use crate::transfer::{
+    Counted, FILE, TransferError, check_header, damaged, export_log, export_rows, fill, io, make, take_file,
     write_private,
 };
 use bytes::{Buf, BufMut, Bytes, BytesMut};
@@ -72,7 +73,8 @@ fn write(reader: &SledReader, what: &Backup, into: impl Write) -> Result<BackedU
         frame.put_slice(bytes);
         file.frame(&frame)?;
     }
-    let (head, rows) = reader.at_one_moment(|moment, head| Ok::<_, TransferError>((head, export_rows(moment, &mut file)?)))?;
+    let (head, rows) =
+        reader.at_one_moment(|moment, head| Ok::<_, TransferError>((head, export_rows(moment, &mut file)?)))?;
     let envelopes = export_log(reader, head, &mut file)?;
     file.finish(envelopes + rows + what.files.len() as u64)?;
     Ok(BackedUp { counted: Counted { envelopes, rows }, head })

@@ -227,10 +227,7 @@ pub fn import(file: &Path, path: &Path, settings: &OpenSettings) -> Result<Count
 }
 
 /// Makes a store by `fill` beside `path`, and moves it there when it is whole.
-pub(crate) fn make<T>(
-    path: &Path,
-    fill: impl FnOnce(&Path) -> Result<T, TransferError>,
-) -> Result<T, TransferError> {
+pub(crate) fn make<T>(path: &Path, fill: impl FnOnce(&Path) -> Result<T, TransferError>) -> Result<T, TransferError> {
     let is_taken = fs::read_dir(path).map(|mut entries| entries.next().is_some()).unwrap_or(path.exists());
     if is_taken {
         return Err(TransferError::Occupied { path: path.to_owned() });

@@ -118,7 +118,7 @@ fn a_key_that_signs_without_end_at_one_position_grows_no_disk() {
     // Two geneses, what was there before, and the two lowest of the crowd.
     assert_eq!(held(driven.node.store()), 5);
     assert_eq!(forwarded, 3, "the first envelope and the first two of the crowd are forwarded, nothing after them");
-    assert_eq!(evicted as usize, crowd.len() - 2, "every envelope was lower than all before it");
+    assert_eq!(usize::try_from(evicted).unwrap(), crowd.len() - 2, "every envelope was lower than all before it");
     driven.node.into_store().close().unwrap();
     let after = bytes_under(&path);
     println!(

@@ -8,7 +8,7 @@ use crate::identity;
 use crate::index::{self, Entry};
 use crate::logs::insert::{Placed, check_crowd, insert, trim};
 use crate::overlay::Overlay;
-use crate::port::{Cursor, Envelopes, ReadError, Stored};
+use crate::port::{Cursor, Envelopes, Origin, ReadError, Stored};
 use crate::void::{self, Author, VoidReason, evict, is_unfit, settle, settle_one};
 use crate::vouch::{checkpoint, keep};
 use crate::work::Work;
@@ -26,6 +26,10 @@ pub struct Evicted {
     pub time_ms: TimeMs,
     /// Where the log holds it; may lie in the open batch.
     pub cursor: Cursor,
+    /// How it had come.
+    pub origin: Origin,
+    /// The bytes of its body, when it had one that could have been pruned.
+    pub prunable_bytes: u64,
 }
 
 /// What a fold did beside writing rows.

@@ -15,6 +15,7 @@ pub mod logs;
 pub mod overlay;
 pub mod port;
 pub mod presence;
+pub mod prune;
 pub mod queries;
 pub mod rank;
 pub mod rows;

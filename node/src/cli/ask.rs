@@ -39,7 +39,7 @@ pub(super) fn get(base: &str, path: &str) -> Result<serde_json::Value, Failure> 
 
 /// `GET base/path` as it is.
 pub(super) fn get_bytes(base: &str, path: &str) -> Result<Vec<u8>, Failure> {
-    let (status, body) = request(base, path, None)?;
+    let (status, body) = request(base, path, Method::Get, None)?;
     if (200..300).contains(&status) {
         return Ok(body);
     }
@@ -50,11 +50,28 @@ pub(super) fn get_bytes(base: &str, path: &str) -> Result<Vec<u8>, Failure> {
 
 /// `POST base/path` of CBOR; the status and the answer as JSON.
 pub(super) fn post_cbor(base: &str, path: &str, cbor: Vec<u8>) -> Result<(u16, serde_json::Value), Failure> {
-    let (status, body) = request(base, path, Some(cbor))?;
+    let (status, body) = request(base, path, Method::Post(cbor), None)?;
     Ok((status, serde_json::from_slice(&body).unwrap_or(serde_json::Value::Null)))
 }
 
-fn request(base: &str, path: &str, cbor: Option<Vec<u8>>) -> Result<(u16, Vec<u8>), Failure> {
+/// `GET base/path` as the agent of an API key; the status and the answer as JSON.
+pub(super) fn get_with_key(base: &str, path: &str, key: &str) -> Result<(u16, serde_json::Value), Failure> {
+    let (status, body) = request(base, path, Method::Get, Some(key))?;
+    Ok((status, serde_json::from_slice(&body).unwrap_or(serde_json::Value::Null)))
+}
+
+/// `POST base/path` of nothing as the agent of an API key; the status and the answer as JSON.
+pub(super) fn post_with_key(base: &str, path: &str, key: &str) -> Result<(u16, serde_json::Value), Failure> {
+    let (status, body) = request(base, path, Method::Post(Vec::new()), Some(key))?;
+    Ok((status, serde_json::from_slice(&body).unwrap_or(serde_json::Value::Null)))
+}
+
+enum Method {
+    Get,
+    Post(Vec<u8>),
+}
+
+fn request(base: &str, path: &str, method: Method, key: Option<&str>) -> Result<(u16, Vec<u8>), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let url = format!("{base}{path}");
@@ -62,10 +79,14 @@ fn request(base: &str, path: &str, cbor: Option<Vec<u8>>) -> Result<(u16, Vec<u8
             Failure::new(Exit::Unreachable, format!("{url} does not answer: {error}; is the node running?"))
         };
         let client = reqwest::Client::builder().timeout(ANSWER_MAX).build().map_err(|error| unreachable(&error))?;
-        let request = match cbor {
-            None => client.get(&url),
-            Some(cbor) => client.post(&url).header("content-type", "application/cbor").body(cbor),
+        let mut request = match method {
+            Method::Get => client.get(&url),
+            Method::Post(body) if body.is_empty() => client.post(&url),
+            Method::Post(cbor) => client.post(&url).header("content-type", "application/cbor").body(cbor),
         };
+        if let Some(key) = key {
+            request = request.bearer_auth(key);
+        }
         let answer = request.send().await.map_err(|error| unreachable(&error))?;
         let status = answer.status().as_u16();
         let body = answer.bytes().await.map_err(|error| unreachable(&error))?;

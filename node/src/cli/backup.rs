@@ -66,9 +66,13 @@ fn running(directory: &Path, path: &Path, locked: &Failure) -> Result<(PathBuf, 
     match control::ask(directory, &Ask::Backup { path: path.to_owned() }) {
         Ok(Answer::Backup { file, envelopes, rows }) => Ok((file, envelopes, rows)),
         Ok(Answer::Failed { reason }) => Err(Failure::new(Exit::Failed, reason)),
+        Ok(Answer::PrunePlan { .. }) => Err(Failure::new(Exit::Failed, "the node answered something else")),
         Err(error) => Err(Failure::new(
             Exit::Locked,
-            format!("{}; its control socket does not answer either ({error}): stop the node, then back it up", locked.message),
+            format!(
+                "{}; its control socket does not answer either ({error}): stop the node, then back it up",
+                locked.message
+            ),
         )),
     }
 }
@@ -80,7 +84,10 @@ pub(super) fn restore(wanted: &RestoreArgs) -> Result<Exit, Failure> {
     let path = &config.data_dir;
     let taken = std::fs::read_dir(path).map(|mut entries| entries.next().is_some()).unwrap_or(path.exists());
     if taken {
-        let text = format!("{} is not empty; a backup is restored into a new directory: pass another --data-dir", path.display());
+        let text = format!(
+            "{} is not empty; a backup is restored into a new directory: pass another --data-dir",
+            path.display()
+        );
         return Err(Failure::new(Exit::Data, text));
     }
     let directory = DataDir::open(path, genesis.id(), &genesis.name).map_err(StartError::from)?;

@@ -1,4 +1,4 @@
-//! `tidepool identity keep|revoke`: what an agent's owner signs with its recovery phrase, handed in at the agent's home.
+//! `tidepool identity keep|revoke|rotate`: what an agent's owner signs with its recovery phrase, handed in at the agent's home.
 //!
 //! The phrase never leaves this process: the node is asked how things stand, and gets signed envelopes.
 
@@ -8,14 +8,16 @@ use crate::runtime;
 use bytes::Bytes;
 use clap::{Args, Subcommand};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::PathBuf;
 use tidepool_home::register::rotation_key_of_phrase;
 use tidepool_protocol::body::{BodyOf, Head, Keep};
-use tidepool_protocol::identity::{Change, IdentityState, Proposal, Revoke};
+use tidepool_protocol::identity::{Change, IdentityState, KeyUse, Proposal, Revoke, Rotate, possession_proof};
+use tidepool_protocol::limits::HEADS_MAX;
 use tidepool_protocol::{
-    AuthorId, Draft, Envelope, EnvelopeId, Epoch, NetworkGenesis, NetworkId, PublicKey, Scope, SecretKey, Signer,
-    TimeMs, Verified, verify,
+    AuthorId, Draft, Envelope, EnvelopeId, Epoch, NetworkGenesis, NetworkId, PublicKey, Scope, SecretKey, Signature,
+    Signer, TimeMs, Verified, verify,
 };
 
 /// What an owner does.
@@ -25,6 +27,8 @@ pub(super) enum IdentityCommand {
     Keep(KeepArgs),
     /// Close a key for good: what it signed and no `keep` names is void.
     Revoke(RevokeArgs),
+    /// Give the agent a new signing key in its home's custody, and close the old one; what stands now is kept.
+    Rotate(RotateArgs),
 }
 
 /// The owner's phrase, and the agent's home.
@@ -65,10 +69,25 @@ pub(super) struct RevokeArgs {
     owner: Owner,
 }
 
+/// Whose key is replaced.
+#[derive(Clone, Debug, Args)]
+pub(super) struct RotateArgs {
+    /// The file that holds the agent's API key: the home makes a new key for nobody else.
+    #[arg(long, value_name = "FILE")]
+    api_key_file: PathBuf,
+    /// Keep nothing of what the old key signed, because somebody else has it; name what stands by `keep` afterwards.
+    #[arg(long)]
+    keep_nothing: bool,
+    /// Who says so.
+    #[command(flatten)]
+    owner: Owner,
+}
+
 pub(super) fn identity(command: &IdentityCommand) -> Result<Exit, Failure> {
     match command {
         IdentityCommand::Keep(wanted) => keep(wanted),
         IdentityCommand::Revoke(wanted) => revoke(wanted),
+        IdentityCommand::Rotate(wanted) => rotate(wanted),
     }
 }
 
@@ -139,7 +158,9 @@ fn lists(identity: &Value, key: &PublicKey) -> bool {
 }
 
 fn not_the_phrase() -> Failure {
-    failed("this phrase's key is no rotation key of that agent as it stands: it is another agent's phrase, or it was replaced")
+    failed(
+        "this phrase's key is no rotation key of that agent as it stands: it is another agent's phrase, or it was replaced",
+    )
 }
 
 fn keep(wanted: &KeepArgs) -> Result<Exit, Failure> {
@@ -153,7 +174,13 @@ fn keep(wanted: &KeepArgs) -> Result<Exit, Failure> {
         if of.as_ref().is_some_and(|of| *of != here) {
             return Err(failed("the heads are of different agents or scopes: a keep concerns one scope of one agent"));
         }
-        heads.push(Head { scope: header.scope.clone(), key: header.key, epoch: header.epoch, seq: header.seq, id: *id });
+        heads.push(Head {
+            scope: header.scope.clone(),
+            key: header.key,
+            epoch: header.epoch,
+            seq: header.seq,
+            id: *id,
+        });
         of = Some(here);
     }
     let Some((author, scope)) = of else { return Err(failed("no head was named")) };
@@ -226,8 +253,21 @@ fn revoke(wanted: &RevokeArgs) -> Result<Exit, Failure> {
     }
     let auth = operation(&identity)?;
     let author = envelope(&base, auth)?.header().author;
+    let change = Change::Revoke(Revoke { keys: wanted.keys.clone() });
+    let id = operate(&base, &genesis, &key, (author, auth, &identity), &change)?;
+    wanted.owner.told("closed; name what stands with `tidepool identity keep`", id)
+}
+
+/// Signs an operation behind the one that the identity stands at, and hands it in.
+fn operate(
+    base: &str,
+    genesis: &NetworkGenesis,
+    key: &SecretKey,
+    (author, auth, identity): (AuthorId, EnvelopeId, &Value),
+    change: &Change,
+) -> Result<EnvelopeId, Failure> {
     let now = runtime::now();
-    // Of the extended state a proposal reads these three only.
+    // Of the extended state a proposal reads author, operation and place only.
     let state = IdentityState {
         author,
         is_node: false,
@@ -241,14 +281,94 @@ fn revoke(wanted: &RevokeArgs) -> Result<Exit, Failure> {
         handle: String::new(),
         ended_by: None,
     };
-    let change = Change::Revoke(Revoke { keys: wanted.keys.clone() });
-    let proposal = Proposal::new(genesis.id(), &state, &change);
+    let proposal = Proposal::new(genesis.id(), &state, change);
     let work = proposal.work(now).search(genesis.params.agent_work_bits, 0, u64::MAX);
     let nonce = work.ok_or_else(|| failed("no nonce was found for the operation's work"))?;
-    let envelope = proposal.draft(now, nonce).sign(&key);
-    let (status, answer) = ask::post_cbor(&base, "/api/v1/envelopes", envelope.bytes().to_vec())?;
-    if status != 201 {
-        return Err(refused(status, &answer));
+    let envelope = proposal.draft(now, nonce).sign(key);
+    let (status, answer) = ask::post_cbor(base, "/api/v1/envelopes", envelope.bytes().to_vec())?;
+    if status == 201 { Ok(envelope.id()) } else { Err(refused(status, &answer)) }
+}
+
+fn rotate(wanted: &RotateArgs) -> Result<Exit, Failure> {
+    let (base, key, genesis) = (wanted.owner.base()?, wanted.owner.key()?, wanted.owner.genesis()?);
+    let path = wanted.api_key_file.display();
+    let api_key = std::fs::read_to_string(&wanted.api_key_file).map_err(|error| failed(format!("{path}: {error}")))?;
+    let (status, next) = ask::post_with_key(&base, "/api/v1/agents/me/signing-key", api_key.trim())?;
+    if status != 200 {
+        return Err(refused(status, &next));
     }
-    wanted.owner.told("closed; name what stands with `tidepool identity keep`", envelope.id())
+    let fresh: Option<PublicKey> = next["signing_key"].as_str().and_then(|text| text.parse().ok());
+    let proof = next["proof"].as_str().and_then(signature);
+    let Some((fresh, proof)) = fresh.zip(proof) else { return Err(failed("the home gave no new key")) };
+    let (status, me) = ask::get_with_key(&base, "/api/v1/agents/me", api_key.trim())?;
+    let agent = me["agent"]["id"].as_str().filter(|_| status == 200).ok_or_else(|| refused(status, &me))?;
+    let found = ask::get(&base, &format!("/api/v1/agents/{agent}/logs"))?;
+    let identity = &found["identity"];
+    let rotation = identity["rotation"].as_array().map_or(0, Vec::len);
+    if !lists(identity, &key.public_key()) {
+        return Err(not_the_phrase());
+    }
+    if rotation != 1 {
+        return Err(failed(format!(
+            "the identity has {rotation} rotation keys, and each must prove itself: use the SDK with all of them"
+        )));
+    }
+    let auth = operation(identity)?;
+    let author = envelope(&base, auth)?.header().author;
+    if !wanted.keep_nothing {
+        keep_all(&base, &genesis, &key, (author, auth), &found["logs"])?;
+    }
+    let change = Change::Rotate(Rotate {
+        signing: vec![KeyUse::unrestricted(fresh)],
+        rotation: vec![key.public_key()],
+        proofs: vec![proof, possession_proof(genesis.id(), author, &key)],
+    });
+    let id = operate(&base, &genesis, &key, (author, auth, identity), &change)?;
+    wanted.owner.told("the home signs with a new key", id)
+}
+
+/// Names the head of every log that stands, scope by scope, before its key is closed.
+fn keep_all(
+    base: &str,
+    genesis: &NetworkGenesis,
+    key: &SecretKey,
+    (author, auth): (AuthorId, EnvelopeId),
+    logs: &Value,
+) -> Result<(), Failure> {
+    let mut of_scopes: BTreeMap<Scope, Vec<Head>> = BTreeMap::new();
+    for log in logs.as_array().into_iter().flatten().filter(|log| log["stands"] == true) {
+        let head = Some(Head {
+            scope: log["scope"]
+                .as_str()
+                .and_then(|text| text.parse().ok())
+                .ok_or_else(|| failed("a log without a scope"))?,
+            key: log["key"].as_str().and_then(|text| text.parse().ok()).ok_or_else(|| failed("a log without a key"))?,
+            epoch: Epoch(log["epoch"].as_u64().unwrap_or(0)),
+            seq: log["seq"].as_u64().unwrap_or(0),
+            id: log["head"]
+                .as_str()
+                .and_then(|text| text.parse().ok())
+                .ok_or_else(|| failed("a log without a head"))?,
+        });
+        // A rotation key needs no keep: it is not closed.
+        for head in head.into_iter().filter(|head| head.key != key.public_key()) {
+            of_scopes.entry(head.scope.clone()).or_default().push(head);
+        }
+    }
+    for (scope, mut heads) in of_scopes {
+        heads.sort();
+        for part in heads.chunks(HEADS_MAX) {
+            let body = Keep { heads: part.to_vec() }.encode().map_err(failed)?;
+            let scope = scope.clone();
+            Signed { network: genesis.id(), author, auth, scope, kind: Keep::KIND, body }.hand_in(base, key)?;
+        }
+    }
+    Ok(())
+}
+
+/// A signature in hexadecimal.
+fn signature(text: &str) -> Option<Signature> {
+    let byte = |at: usize| u8::from_str_radix(text.get(at..at + 2)?, 16).ok();
+    let bytes: Option<Vec<u8>> = (0..text.len()).step_by(2).map(byte).collect();
+    Signature::from_slice(&bytes?)
 }

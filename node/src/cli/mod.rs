@@ -10,6 +10,7 @@ mod init;
 mod mesh;
 mod output;
 mod peers;
+mod prune;
 mod run;
 mod status;
 mod store;
@@ -61,6 +62,8 @@ enum Command {
     Backup(backup::BackupArgs),
     /// Make a node of a file that `backup` wrote. Its agents go on in new logs.
     Restore(backup::RestoreArgs),
+    /// Take away what `[store] keep_…` does not keep, or say what that is.
+    Prune(prune::PruneArgs),
     /// Write the log of a node that does not run into one file.
     Export(store::ExportArgs),
     /// Make the store of a new node from a file that `export` wrote.
@@ -177,6 +180,7 @@ pub fn main(cli: Cli) -> Result<Exit, Failure> {
         Command::Warrant(command) => warrant::warrant(&command),
         Command::Backup(wanted) => backup::backup(&wanted),
         Command::Restore(wanted) => backup::restore(&wanted),
+        Command::Prune(wanted) => prune::prune(&wanted),
         Command::Export(export) => store::export(&export),
         Command::ImportStore(import) => store::import(&import),
         Command::Verify(place) => store::verify(&place),

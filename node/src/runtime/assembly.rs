@@ -91,8 +91,12 @@ impl RunningNode {
         let listener = TcpListener::bind(config.api_listen).await.map_err(api_failed)?;
         let store = open_store(&directory, genesis.id(), config.store).await?;
         let reader = store.reader();
-        let hands =
-            Hands { directory: directory.path().to_owned(), genesis: Arc::clone(&genesis), reader: store.sled_reader() };
+        let hands = Hands {
+            directory: directory.path().to_owned(),
+            genesis: Arc::clone(&genesis),
+            reader: store.sled_reader(),
+            retention: config.store.retention(),
+        };
         let (lanes, waiting) = lanes();
         let (net, swarm) = Net::start(NetStart {
             settings: config.net.clone(),
@@ -109,6 +113,7 @@ impl RunningNode {
         let settings = NodeSettings {
             anti_entropy_ms: config.node.anti_entropy_s.saturating_mul(1000),
             checkpoint_ms: config.node.checkpoint_h.saturating_mul(60 * 60 * 1000),
+            retention: config.store.retention(),
             seed: seed(),
             ..NodeSettings::archive((*genesis).clone(), keys.node_id(), keys.public_key())
         };

@@ -10,6 +10,8 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use tidepool_kernel::retention::{ShardPlan, plan};
+use tidepool_kernel::{Coverage, Retention};
 use tidepool_protocol::NetworkGenesis;
 use tidepool_store::SledReader;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
@@ -37,6 +39,8 @@ pub(crate) enum Ask {
         /// An absolute path.
         path: PathBuf,
     },
+    /// What pruning would take away now.
+    PrunePlan {},
 }
 
 /// What is answered.
@@ -52,6 +56,11 @@ pub(crate) enum Answer {
         /// Rows of accounts in it.
         rows: u64,
     },
+    /// What pruning would take away.
+    PrunePlan {
+        /// Shard by shard.
+        shards: Vec<Pruned>,
+    },
     /// It was not done.
     Failed {
         /// Why.
@@ -59,11 +68,34 @@ pub(crate) enum Answer {
     },
 }
 
+/// What pruning takes away of one shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Pruned {
+    /// Its number.
+    pub(crate) shard: u16,
+    /// Texts that claim an earlier time lose their bodies; 0 for none.
+    pub(crate) horizon_ms: u64,
+    /// How many.
+    pub(crate) envelopes: u64,
+    /// Their bytes.
+    pub(crate) bytes: u64,
+    /// Bytes of texts that stay.
+    pub(crate) kept_bytes: u64,
+}
+
+impl From<ShardPlan> for Pruned {
+    fn from(plan: ShardPlan) -> Self {
+        let ShardPlan { shard, horizon, envelopes, bytes, kept_bytes } = plan;
+        Self { shard: shard.0, horizon_ms: horizon.0, envelopes, bytes, kept_bytes }
+    }
+}
+
 /// What the socket works with.
 pub(crate) struct Hands {
     pub(crate) directory: PathBuf,
     pub(crate) genesis: Arc<NetworkGenesis>,
     pub(crate) reader: SledReader,
+    pub(crate) retention: Retention,
 }
 
 /// Listens until it is dropped.
@@ -140,9 +172,23 @@ async fn answer(stream: UnixStream, hands: &Arc<Hands>) -> io::Result<()> {
 
 impl Hands {
     fn carry_out(&self, ask: Ask) -> Answer {
-        let Ask::Backup { path } = ask;
+        match ask {
+            Ask::Backup { path } => self.back_up(&path),
+            Ask::PrunePlan {} => self.prune_plan(),
+        }
+    }
+
+    fn prune_plan(&self) -> Answer {
+        let planned = plan(&self.reader, &self.genesis, &Coverage::Archive, self.retention, clock::now());
+        match planned {
+            Ok(shards) => Answer::PrunePlan { shards: shards.into_iter().map(Pruned::from).collect() },
+            Err(error) => Answer::Failed { reason: error.to_string() },
+        }
+    }
+
+    fn back_up(&self, path: &Path) -> Answer {
         let made_ms = clock::now();
-        let file = backup::place(&path, made_ms);
+        let file = backup::place(path, made_ms);
         match backup::make(&self.directory, &self.genesis, &self.reader, &file, made_ms) {
             Ok(done) => {
                 tracing::info!(file = %file.display(), head = done.head.0, "backed up");

@@ -98,6 +98,7 @@ fn kernel(node: &str, counters: &Counters) {
         ("tidepool_log_gaps_filled_total", counters.gaps_filled),
         ("tidepool_log_gaps_left_total", counters.gaps_left),
         ("tidepool_checkpoints_signed_total", counters.checkpoints),
+        ("tidepool_pruned_total", counters.pruned),
         ("tidepool_local_requests_done_total", counters.local_done),
         ("tidepool_local_requests_failed_total", counters.local_failed),
     ] {

@@ -8,3 +8,4 @@ pub mod notation;
 pub mod plain;
 pub mod refused;
 pub mod refused_operations;
+pub mod warrants;

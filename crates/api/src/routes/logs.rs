@@ -5,11 +5,13 @@ use crate::answer::ok;
 use crate::error::{ApiError, seen};
 use crate::extract::Query;
 use crate::ids::envelope_id;
+use crate::layers::Caller;
 use crate::params::agent_name;
 use crate::shapes::{Iso, Text};
 use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::response::{IntoResponse, Response};
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use tidepool_home::{End, Fork, IdentityView, LogView};
@@ -134,4 +136,19 @@ pub(crate) async fn warrant(State(app): State<Arc<App>>, Path(id): Path<String>)
     let warrant = app.home.warrant(envelope_id("envelope", &id)?).await?;
     let head = [(CONTENT_TYPE, "application/cbor"), (X_CONTENT_TYPE_OPTIONS, "nosniff")];
     Ok((head, warrant.encode()).into_response())
+}
+
+#[derive(Debug, Serialize)]
+struct NextKeyAnswer {
+    success: bool,
+    signing_key: Text<PublicKey>,
+    /// Hexadecimal: the proof of possession that the operation carries which lists the key.
+    proof: String,
+}
+
+/// `POST /agents/me/signing-key`: the key that this home will sign with once the owner lists it.
+pub(crate) async fn next_key(State(app): State<Arc<App>>, Caller(session): Caller) -> Result<Response, ApiError> {
+    let next = app.home.next_signing_key(&session).await?;
+    let proof = HEXLOWER.encode(&next.proof.0);
+    Ok(ok(&NextKeyAnswer { success: true, signing_key: Text(next.key), proof }))
 }

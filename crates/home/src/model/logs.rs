@@ -1,6 +1,6 @@
 //! An agent's logs and keys, as an inspector and its owner's tools see them.
 
-use tidepool_protocol::{AgentId, AuthorId, EnvelopeId, NodeId, PublicKey};
+use tidepool_protocol::{AgentId, AuthorId, EnvelopeId, NodeId, PublicKey, Signature};
 use tidepool_views::logs::LogView;
 
 /// An agent's identity as it stands, and its logs.
@@ -35,4 +35,13 @@ pub struct IdentityView {
     pub closed: Vec<PublicKey>,
     /// Its home.
     pub home: Option<NodeId>,
+}
+
+/// A key in custody that waits to be listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NextKey {
+    /// The key.
+    pub key: PublicKey,
+    /// That the agent's home holds it: what the operation that lists it carries.
+    pub proof: Signature,
 }

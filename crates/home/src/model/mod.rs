@@ -17,7 +17,7 @@ pub use content::{CameFrom, Comment, CommentOutcome, Item, NewComment, NewPost, 
 pub use list::{
     CommentPage, CommentQuery, CommentSort, Explanation, FeedFilter, FeedQuery, Page, PostQuery, PostSort, Window,
 };
-pub use logs::{AgentLogs, IdentityView};
+pub use logs::{AgentLogs, IdentityView, NextKey};
 pub use node::{NodeView, RawEnvelope, ShardView, Submitted};
 pub use search::{Found, SearchKind, SearchPage, SearchQuery};
 pub use vote::{Direction, VoteAction, VoteOutcome};

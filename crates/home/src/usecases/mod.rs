@@ -5,6 +5,7 @@ mod comments;
 mod communities;
 mod entry;
 mod explain;
+mod keys;
 mod lists;
 mod logs;
 mod node;

@@ -176,7 +176,9 @@ impl<S: Store, C: Custody> Node<S, C> {
             None => header.seq == 0,
             Some(newest) if newest.epoch == header.epoch => {
                 newest.stands
-                    && header.seq == newest.seq + 1 && header.prev == Some(newest.id) && header.time_ms >= newest.time_ms
+                    && header.seq == newest.seq + 1
+                    && header.prev == Some(newest.id)
+                    && header.time_ms >= newest.time_ms
             }
             Some(newest) => header.epoch > newest.epoch && header.seq == 0 && header.prev == newest.follow,
         })

@@ -123,8 +123,12 @@ impl<S: Store, C: Custody> Node<S, C> {
                 continue;
             }
             // What this node does not cover, or has pruned, it does not take back.
-            if is_session && !self.cover.includes(&envelope) {
+            let fills = matches!(purpose, Purpose::Gap);
+            if (is_session || fills) && !self.cover.includes(&envelope) {
                 self.counters.refuse("not_covered");
+                if fills {
+                    self.gaps.forget(&envelope.header().log());
+                }
                 continue;
             }
             match self.examine(&envelope, &mut Scratch::default())? {

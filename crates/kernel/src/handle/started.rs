@@ -7,6 +7,7 @@ use crate::heads;
 use crate::input::Timer;
 use crate::node::Node;
 use crate::outbox::{self, Item};
+use crate::retention;
 use crate::store::{Batch, Store, StoreError};
 use tidepool_protocol::limits::SLOTS;
 use tidepool_views::{Cursor, ReadError, void};
@@ -30,6 +31,7 @@ impl<S: Store, C: Custody> Node<S, C> {
         self.reload_outbox()?;
         self.forget_cursors()?;
         self.reload_checkpoints()?;
+        self.start_retention()?;
         for topic in self.settings.coverage.topics(self.rules.genesis()) {
             self.out.push(Effect::Join(topic));
         }
@@ -43,20 +45,28 @@ impl<S: Store, C: Custody> Node<S, C> {
     /// Folds every envelope whose derived rows a crash or a reindex took.
     fn fold_the_rest(&mut self) -> Result<(), StoreError> {
         let at = self.store.derived_upto();
-        if at >= self.store.head() {
+        if retention::is_behind(&self.store)? {
+            // Content was told of bodies that are gone since, and nobody can take that back.
+            self.fold_anew()?;
+        } else if at >= self.store.head() {
             return Ok(());
-        }
-        match self.fold_from(at) {
-            // Rows from before the eviction of an envelope do not go with a log from after it: they are built anew.
-            Err(StoreError::Read(_)) if at > Cursor::START => {
-                self.turn.take_derived();
-                self.sums.fill(digest::Sums::default());
-                self.store.clear_derived()?;
-                self.fold_from(Cursor::START)?;
+        } else {
+            match self.fold_from(at) {
+                // Rows from before the eviction of an envelope do not go with a log from after it: they are built anew.
+                Err(StoreError::Read(_)) if at > Cursor::START => self.fold_anew()?,
+                folded => folded?,
             }
-            folded => folded?,
         }
+        self.turn.overlay(&self.store, retention::caught_up)?;
+        self.append_derived()?;
         self.store.derived_complete()
+    }
+
+    fn fold_anew(&mut self) -> Result<(), StoreError> {
+        self.turn.take_derived();
+        self.sums.fill(digest::Sums::default());
+        self.store.clear_derived()?;
+        self.fold_from(Cursor::START)
     }
 
     fn fold_from(&mut self, mut at: Cursor) -> Result<(), StoreError> {

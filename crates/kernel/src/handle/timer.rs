@@ -46,6 +46,7 @@ impl<S: Store, C: Custody> Node<S, C> {
                 Ok(())
             }
             Timer::Gaps => self.on_gaps_timer(),
+            Timer::Prune => self.on_prune_timer(),
             Timer::Checkpoints => self.on_checkpoints_timer(),
             Timer::Presence => {
                 self.expire_presence();

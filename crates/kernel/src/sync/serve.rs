@@ -159,7 +159,8 @@ fn ids(rows: &Overlay<'_>, tree: Tree, range: &Range, limit: usize) -> Result<Sy
 fn gather(rows: &Overlay<'_>, ids: &[EnvelopeId]) -> Result<SyncAnswer, ReadError> {
     let mut gathered = Gathered::default();
     for id in ids {
-        if let Some((_, stored)) = index::envelope(rows, id)?
+        if let Some((entry, stored)) = index::envelope(rows, id)?
+            && entry.body
             && !gathered.take(stored.envelope.bytes(), ENVELOPES_BYTES_MAX)
         {
             break;
@@ -175,6 +176,8 @@ fn gather_or_mark(rows: &Overlay<'_>, ids: &[EnvelopeId]) -> Result<SyncAnswer, 
     let mut gone = Vec::new();
     for id in ids {
         match index::envelope(rows, id)? {
+            // Without its body nobody takes it.
+            Some((entry, _)) if !entry.body => gone.push(*id),
             Some((_, stored)) if !gathered.take(stored.envelope.bytes(), allowed) => break,
             Some(_) => {}
             None => gone.push(*id),
@@ -200,7 +203,7 @@ fn log_from(
             return Ok((gathered, None));
         }
         for stored in page {
-            let is_wanted = whole || wanted.includes(&stored.envelope);
+            let is_wanted = (whole || wanted.includes(&stored.envelope)) && stored.envelope.body().is_some();
             if is_wanted && !gathered.take(stored.envelope.bytes(), allowed) {
                 return Ok((gathered, Some(at)));
             }
@@ -221,6 +224,7 @@ fn envelopes_of(rows: &Overlay<'_>, tree: Tree, range: &Range, allowed: usize) -
             false
         }
         Ok(None) => true,
+        Ok(Some((entry, _))) if !entry.body => true,
         Ok(Some((_, stored))) => {
             let taken = gathered.take(stored.envelope.bytes(), allowed);
             if !taken {

@@ -51,7 +51,8 @@ impl MemoryStore {
     pub fn crash(&self) {
         let mut inner = self.inner_mut();
         let durable = inner.durable;
-        for stored in std::mem::take(&mut inner.undo_erased) {
+        // What left twice is as it was at first.
+        for stored in std::mem::take(&mut inner.undo_erased).into_iter().rev() {
             inner.log.insert(stored.cursor, stored);
         }
         inner.log.retain(|cursor, _| *cursor <= durable);
@@ -167,9 +168,13 @@ impl Store for MemoryStore {
             return Err(StoreError::Write { reason: "told to fail".to_owned() });
         }
         let is_complete = inner.derived_upto == inner.head;
+        for cursor in batch.erased() {
+            inner.undo_erased.extend(inner.log.remove(cursor));
+        }
         for stored in batch.stored() {
-            assert!(stored.cursor > inner.head, "cursors only grow");
-            inner.head = stored.cursor;
+            let is_in_place = stored.cursor > inner.head || batch.erased().contains(&stored.cursor);
+            assert!(is_in_place, "cursors only grow");
+            inner.head = inner.head.max(stored.cursor);
             inner.log.insert(stored.cursor, stored.clone());
         }
         for row in batch.derived() {
@@ -184,9 +189,6 @@ impl Store for MemoryStore {
                 None => inner.rows.remove(&row.key),
             };
             inner.undo_rows.entry(row.key.clone()).or_insert(before.map(|(value, _)| value));
-        }
-        for cursor in batch.erased() {
-            inner.undo_erased.extend(inner.log.remove(cursor));
         }
         if is_complete {
             inner.derived_upto = inner.head;

@@ -170,7 +170,9 @@ fn a_checkpoint_lists_what_changed_once_a_day_and_tells_what_is_lacking() {
     let message = checkpoint_message(header.network, author, header.time_ms, &heads);
     assert_eq!(word.key, world.nodes[0].key.public_key());
     assert!(verify_signature(&word.key, Domain::Checkpoint, &message, &word.signature));
-    assert!(tidepool_views::index::get(world.net.store(0), &signed[0].envelope.id()).unwrap().unwrap().void().is_none());
+    assert!(
+        tidepool_views::index::get(world.net.store(0), &signed[0].envelope.id()).unwrap().unwrap().void().is_none()
+    );
 
     // By the checkpoint alone the other node knows what it lacks, and gets it.
     world.net.run(20_000);

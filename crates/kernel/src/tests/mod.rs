@@ -6,6 +6,7 @@ mod convergence;
 mod delivery;
 mod local;
 mod logs;
+mod retention;
 
 use crate::local::{Compose, LocalError, LocalRequest, Receipt};
 use crate::testing::{Faults, Keys, Network};

@@ -4,11 +4,12 @@ use crate::fold::{Folded, fold, refold};
 use crate::logs::{self, Hold};
 use crate::overlay::{Overlay, Pending};
 use crate::port::{Cursor, Envelopes, Origin, ReadError, Rows, Stored};
+use crate::prune::prune;
 use crate::{index, void};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::ops::Bound;
-use tidepool_protocol::{Envelope, NetworkGenesis, Verified};
+use tidepool_protocol::{Envelope, NetworkGenesis, TimeMs, Verified};
 
 /// A node's rows and log, in memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -78,6 +79,23 @@ impl Memory {
             if !taken {
                 break;
             }
+        }
+        self.finish_jobs(genesis)
+    }
+
+    /// Takes the bodies away of texts that claim a time before `horizon`, as retention does.
+    ///
+    /// # Errors
+    /// When a row is damaged.
+    pub fn prune_before(&mut self, horizon: TimeMs, genesis: &NetworkGenesis) -> Result<(), ReadError> {
+        let old = |stored: &&Stored| stored.envelope.header().time_ms < horizon;
+        let cursors: Vec<Cursor> = self.log.values().filter(old).map(|stored| stored.cursor).collect();
+        for cursor in cursors {
+            let mut overlay = Overlay::new(self, Pending::default());
+            let bare = prune(&mut overlay, cursor, genesis)?;
+            let pending = overlay.into_pending();
+            self.commit(pending);
+            self.log.extend(bare.map(|bare| (cursor, bare)));
         }
         self.finish_jobs(genesis)
     }

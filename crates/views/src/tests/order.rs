@@ -401,6 +401,24 @@ proptest! {
     }
 
     #[test]
+    fn texts_without_bodies_are_as_if_they_had_said_nothing(orders in plays(), seconds in 0u64..60) {
+        let horizon = T0.plus_ms(seconds * 1_000);
+        let pruned = |order: &[Verified<Envelope>]| {
+            let mut memory = told(order);
+            memory.prune_before(horizon, &network()).unwrap();
+            memory
+        };
+        let memory = pruned(&orders[0]);
+        let expected = shown(&memory);
+        prop_assert_eq!(&shown(&memory.reindexed(&network()).unwrap()), &expected, "the pruned log folded again");
+        prop_assert_eq!(&shown(&pruned(&orders[1])), &expected, "another order");
+        // What held and lacked, and what stands, is as before.
+        let before = told(&orders[0]);
+        let heads = |memory: &Memory| logs::heads(memory, CAST.agent.author(), None, usize::MAX).unwrap();
+        prop_assert_eq!(heads(&memory), heads(&before));
+    }
+
+    #[test]
     fn what_is_void_leaves_what_is_shown_as_if_it_had_never_come(orders in plays()) {
         let memory = told(&orders[0]);
         // What is void for another reason may still be a link between what stands: a body that does not fit, say.

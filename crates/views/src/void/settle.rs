@@ -7,6 +7,7 @@ use crate::logs::edit::logs_from;
 use crate::logs::row::At;
 use crate::overlay::Overlay;
 use crate::port::{Cursor, ReadError, ReadPort, Stored};
+use crate::prune::prunable_bytes;
 use crate::vouch::{checkpoint, keep};
 use crate::work::Work;
 use crate::{Evicted, codec, rows};
@@ -150,5 +151,7 @@ pub(crate) fn evict(
     } else if header.kind == Kind::CHECKPOINT {
         checkpoint::left(overlay, &stored, work)?;
     }
-    Ok(Some(Evicted { id, slot: header.slot(), time_ms: header.time_ms, cursor }))
+    let prunable_bytes = prunable_bytes(&stored.envelope);
+    let (slot, time_ms) = (header.slot(), header.time_ms);
+    Ok(Some(Evicted { id, slot, time_ms, cursor, origin: stored.origin, prunable_bytes }))
 }

@@ -1,0 +1,115 @@
+//! `tidepool prune`: takes away what retention does not keep, or says what that is.
+
+use super::{Failure, Place, output, store};
+use crate::config;
+use crate::exit::Exit;
+use crate::runtime;
+use crate::runtime::control::{self, Answer, Ask, Pruned};
+use clap::Args;
+use tidepool_kernel::retention::plan;
+use tidepool_kernel::{Coverage, Custody, Input, Node, NodeSettings, Outbox, StoreError, Timer};
+use tidepool_protocol::signer::Domain;
+use tidepool_protocol::{PublicKey, Signature};
+
+/// What to prune.
+#[derive(Clone, Debug, Args)]
+pub(super) struct PruneArgs {
+    /// Say what would go, and change nothing. Also of a running node, which prunes by itself once an hour.
+    #[arg(long)]
+    dry_run: bool,
+    /// The node.
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Pruning signs nothing.
+struct NoKeys;
+
+impl Custody for NoKeys {
+    fn sign(&self, _key: &PublicKey, _domain: Domain, _message: &[u8]) -> Option<Signature> {
+        None
+    }
+}
+
+pub(super) fn prune(wanted: &PruneArgs) -> Result<Exit, Failure> {
+    let shards = match store::hold(&wanted.place) {
+        Ok(held) => {
+            let store = held.open()?;
+            let retention = held.config.store.retention();
+            let planned = plan(&store, &held.genesis, &Coverage::Archive, retention, runtime::now());
+            let planned = planned.map_err(StoreError::from)?;
+            if wanted.dry_run {
+                store.close()?;
+            } else {
+                carry_out(&held, store)?;
+            }
+            planned.into_iter().map(Pruned::from).collect()
+        }
+        Err(failure) if failure.exit == Exit::Locked && wanted.dry_run => of_running(wanted, &failure)?,
+        Err(failure) if failure.exit == Exit::Locked => {
+            let text =
+                format!("{}; a running node prunes by itself once an hour, --dry-run says what", failure.message);
+            return Err(Failure::new(Exit::Locked, text));
+        }
+        Err(failure) => return Err(failure),
+    };
+    told(wanted, &shards)
+}
+
+fn of_running(wanted: &PruneArgs, locked: &Failure) -> Result<Vec<Pruned>, Failure> {
+    let config = config::load(&super::Run::of(&wanted.place))?;
+    match control::ask(&config.data_dir, &Ask::PrunePlan {}) {
+        Ok(Answer::PrunePlan { shards }) => Ok(shards),
+        Ok(Answer::Failed { reason }) => Err(Failure::new(Exit::Failed, reason)),
+        Ok(Answer::Backup { .. }) => Err(Failure::new(Exit::Failed, "the node answered something else")),
+        Err(error) => Err(Failure::new(Exit::Locked, format!("{}; its control socket: {error}", locked.message))),
+    }
+}
+
+/// Lets a kernel prune that does nothing else.
+fn carry_out(held: &store::Held, store: tidepool_store::SledStore) -> Result<(), Failure> {
+    let keys = runtime::node_keys(held.directory.path())?;
+    let settings = NodeSettings {
+        retention: held.config.store.retention(),
+        checkpoint_ms: 0,
+        ..NodeSettings::archive(held.genesis.clone(), keys.node_id(), keys.public_key())
+    };
+    let mut node = Node::new(store, NoKeys, settings);
+    let mut out = Outbox::default();
+    node.step(Input::Started, runtime::now(), &mut out);
+    loop {
+        let before = node.counters().pruned;
+        node.step(Input::Timer(Timer::Prune), runtime::now(), &mut out);
+        node.step(Input::TurnEnded, runtime::now(), &mut out);
+        for effect in out.0.drain(..) {
+            if let tidepool_kernel::Effect::Halt { error } = effect {
+                return Err(error.into());
+            }
+        }
+        if !node.is_pruning() && node.counters().pruned == before {
+            break;
+        }
+    }
+    Ok(node.into_store().close()?)
+}
+
+fn told(wanted: &PruneArgs, shards: &[Pruned]) -> Result<Exit, Failure> {
+    let (envelopes, bytes) = shards.iter().fold((0, 0), |(n, b), shard| (n + shard.envelopes, b + shard.bytes));
+    if wanted.place.json {
+        output::print_json(&serde_json::json!({
+            "dry_run": wanted.dry_run,
+            "envelopes": envelopes,
+            "bytes": bytes,
+            "shards": shards,
+        }))?;
+        return Ok(Exit::Done);
+    }
+    let mut rows = vec![["shard", "horizon_ms", "envelopes", "bytes", "kept_bytes"].map(str::to_owned).to_vec()];
+    for shard in shards {
+        let Pruned { shard, horizon_ms, envelopes, bytes, kept_bytes } = *shard;
+        rows.push([u64::from(shard), horizon_ms, envelopes, bytes, kept_bytes].map(|n| n.to_string()).to_vec());
+    }
+    let verb = if wanted.dry_run { "would lose" } else { "lost" };
+    output::print(&format!("{}\n{envelopes} texts {verb} their bodies, {bytes} bytes\n", output::table(&rows)))?;
+    Ok(Exit::Done)
+}
