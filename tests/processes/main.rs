@@ -2,6 +2,7 @@
 #![allow(unreachable_pub, clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 
 mod bad_input;
+mod bootstrap;
 mod clients;
 mod crash;
 mod hostile;

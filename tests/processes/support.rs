@@ -26,13 +26,18 @@ pub fn run(arguments: &[&str]) -> Output {
 }
 
 /// Asks `condition` again and again until it gives something; panics with `what` after [`PATIENCE`].
-pub fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
+pub fn wait_for<T>(what: &str, condition: impl FnMut() -> Option<T>) -> T {
+    wait_within(what, PATIENCE, condition)
+}
+
+/// The same with another patience.
+pub fn wait_within<T>(what: &str, patience: Duration, mut condition: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + patience;
     loop {
         if let Some(found) = condition() {
             return found;
         }
-        assert!(Instant::now() < deadline, "{what} did not happen within {PATIENCE:?}");
+        assert!(Instant::now() < deadline, "{what} did not happen within {patience:?}");
         std::thread::park_timeout(Duration::from_millis(10));
     }
 }
@@ -49,6 +54,11 @@ pub struct Node {
 impl Node {
     /// Starts a node in `directory` that knows `seeds`, on free ports of loopback, and waits until it serves.
     pub fn start(directory: &Path, seeds: &[&str]) -> Self {
+        Self::start_within(directory, seeds, PATIENCE)
+    }
+
+    /// The same where much has to be folded first.
+    pub fn start_within(directory: &Path, seeds: &[&str], patience: Duration) -> Self {
         let mut node = Self {
             child: None,
             directory: directory.to_owned(),
@@ -56,11 +66,11 @@ impl Node {
             api: String::new(),
             ready: Value::Null,
         };
-        node.restart("127.0.0.1:0", "/ip4/127.0.0.1/tcp/0");
+        node.restart("127.0.0.1:0", "/ip4/127.0.0.1/tcp/0", patience);
         node
     }
 
-    fn restart(&mut self, api: &str, listen: &str) {
+    fn restart(&mut self, api: &str, listen: &str, patience: Duration) {
         std::fs::create_dir_all(&self.directory).unwrap();
         let log = File::options().create(true).append(true).open(self.log_path()).unwrap();
         let mut command = binary();
@@ -71,7 +81,7 @@ impl Node {
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         self.child = Some(command.spawn().unwrap());
         let ready = self.pool().join("ready.json");
-        self.ready = wait_for("ready.json", || {
+        self.ready = wait_within("ready.json", patience, || {
             if let Some(status) = self.child.as_mut().unwrap().try_wait().unwrap() {
                 panic!("the node ended with {status}:\n{}", std::fs::read_to_string(self.log_path()).unwrap());
             }
@@ -87,7 +97,7 @@ impl Node {
         let api = self.api.trim_start_matches("http://").to_owned();
         let listen = self.listen();
         let listen = listen.split("/p2p/").next().unwrap().to_owned();
-        self.restart(&api, &listen);
+        self.restart(&api, &listen, PATIENCE);
     }
 
     /// The same with other seeds.

@@ -121,22 +121,28 @@ impl<S: Store, C: Custody> Node<S, C> {
 
     /// Writes an admitted envelope into the open batch. `None` for one that is there already, or is not held after all.
     pub(crate) fn write(&mut self, admitted: Box<Admitted>, origin: Origin) -> Result<Option<Cursor>, StoreError> {
+        let (id, header) = (admitted.envelope().id(), admitted.envelope().header().clone());
+        // An identity that was written meanwhile lets in what waited for it, and that may be this one too.
+        if self.read(|rows| index::get(rows, &id))?.is_some() {
+            self.counters.duplicates += 1;
+            return Ok(None);
+        }
+        let is_operation = admitted.state().is_some();
+        if !is_operation && self.read(|rows| logs::holds(rows, &header, &id))? == logs::Hold::Refused {
+            self.counters.not_held += 1;
+            return Ok(None);
+        }
+        self.write_new(admitted, origin).map(Some)
+    }
+
+    /// Writes an envelope that was examined just now, with nothing written in between.
+    pub(crate) fn write_new(&mut self, admitted: Box<Admitted>, origin: Origin) -> Result<Cursor, StoreError> {
         if self.turn.room() == 0 {
             self.close_turn()?;
         }
         let state = admitted.state().cloned();
         let envelope = self.as_retained(admitted.into_envelope(), origin);
         let id = envelope.id();
-        let header = envelope.header().clone();
-        // An identity that was written meanwhile lets in what waited for it, and that may be this one too.
-        if self.read(|rows| index::get(rows, &id))?.is_some() {
-            self.counters.duplicates += 1;
-            return Ok(None);
-        }
-        if state.is_none() && self.read(|rows| logs::holds(rows, &header, &id))? == logs::Hold::Refused {
-            self.counters.not_held += 1;
-            return Ok(None);
-        }
         let cursor = self.turn.next_cursor();
         let stored = Stored { cursor, received_ms: self.now, origin, envelope };
         let gap = self.fold(&stored, state.as_ref(), true)?;
@@ -149,7 +155,7 @@ impl<S: Store, C: Custody> Node<S, C> {
         if let Some(state) = state {
             self.gate.states.insert(id, state);
         }
-        Ok(Some(cursor))
+        Ok(cursor)
     }
 
     /// The envelope as this node keeps it: without its body, when another signed it and it lies behind the horizon.
