@@ -44,6 +44,8 @@ pub enum Input {
         /// What became of it.
         outcome: PublishOutcome,
     },
+    /// The network dropped gossip frames before they came here, because there was no room for them.
+    GossipDropped,
     /// A peer asks, over `/tidepool/sync/1`.
     Request {
         /// Who.

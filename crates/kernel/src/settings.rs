@@ -131,6 +131,11 @@ pub struct Limits {
     pub serve_requests_per_s: u32,
     /// Bytes a second that one peer is served in the long run; the burst is eight times that.
     pub serve_bytes_per_s: u32,
+    /// Requests a second that all peers together are served in the long run, so that gossip has its share of the kernel;
+    /// the burst is twice that.
+    pub serve_all_requests_per_s: u32,
+    /// Bytes a second that all peers together are served in the long run; the burst is four times that.
+    pub serve_all_bytes_per_s: u32,
     /// Locate requests at once.
     pub locate_max: usize,
     /// How long a locate request waits for answers, in milliseconds.
@@ -163,6 +168,8 @@ impl Default for Limits {
             serve_requests_burst: 400,
             serve_requests_per_s: 200,
             serve_bytes_per_s: 32 * 1024 * 1024,
+            serve_all_requests_per_s: 1_000,
+            serve_all_bytes_per_s: 64 * 1024 * 1024,
             locate_max: 256,
             locate_ms_max: 5_000,
             presence_max: 262_144,

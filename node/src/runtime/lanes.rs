@@ -62,6 +62,7 @@ impl Lanes {
             Input::Started
             | Input::Verified { .. }
             | Input::Published { .. }
+            | Input::GossipDropped
             | Input::Response { .. }
             | Input::PeerConnected { .. }
             | Input::PeerDisconnected { .. }

@@ -30,6 +30,11 @@ pub(crate) fn take<S: Store, C: Custody>(node: &mut Node<S, C>, input: Input) ->
         Input::Gossip { id, from, topic, frame } => node.on_gossip(id, from, topic, &frame),
         Input::Verified { ticket, results } => node.on_verified(ticket, results),
         Input::Published { ticket, outcome } => node.on_published(ticket, outcome),
+        Input::GossipDropped => {
+            node.counters.drop_frame("lane");
+            node.syncing.gossip_dropped();
+            Ok(())
+        }
         Input::Request { from, channel, frame } => node.on_request(from, channel, &frame),
         Input::Response { request, result } => node.on_response(request, result),
         Input::PeerConnected { peer } => node.on_peer_connected(peer),

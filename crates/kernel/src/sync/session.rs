@@ -15,9 +15,9 @@ use crate::requests::Purpose;
 use crate::settings::Limits;
 use crate::store::{Store, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
-use tidepool_protocol::TimeMs;
 use tidepool_protocol::limits::SLOTS;
 use tidepool_protocol::sync::{Class, SlotRun, SyncAnswer, SyncRequest};
+use tidepool_protocol::{PublicKey, TimeMs};
 
 /// Requests of one session under way at once: a round trip hides behind the others. The peer answers sixteen.
 const REQUESTS_AT_ONCE: usize = 4;
@@ -136,13 +136,23 @@ pub(crate) struct Syncing {
     pub(super) dropped: bool,
     requests: Buckets,
     kib: Buckets,
+    /// The same of all peers together.
+    all_requests: Buckets,
+    all_kib: Buckets,
 }
+
+/// The one entry of a bucket that is everybody's.
+const EVERYBODY: Peer = PublicKey([0; 32]);
 
 impl Syncing {
     pub(crate) const fn new(limits: &Limits) -> Self {
         let requests = Rate { burst: limits.serve_requests_burst, per_s: limits.serve_requests_per_s };
         let kib_per_s = limits.serve_bytes_per_s / 1_024;
         let kib = Rate { burst: kib_per_s.saturating_mul(8), per_s: kib_per_s };
+        let all = limits.serve_all_requests_per_s;
+        let all_requests = Rate { burst: all.saturating_mul(2), per_s: all };
+        let all_kib_per_s = limits.serve_all_bytes_per_s / 1_024;
+        let all_kib = Rate { burst: all_kib_per_s.saturating_mul(4), per_s: all_kib_per_s };
         Self {
             sessions: BTreeMap::new(),
             wanted: BTreeSet::new(),
@@ -152,6 +162,8 @@ impl Syncing {
             dropped: false,
             requests: Buckets::new(requests, limits.peers_max),
             kib: Buckets::new(kib, limits.peers_max),
+            all_requests: Buckets::new(all_requests, 1),
+            all_kib: Buckets::new(all_kib, 1),
         }
     }
 
@@ -180,12 +192,17 @@ impl Syncing {
             | SyncRequest::Blob(_)
             | SyncRequest::Snapshot { .. } => 1,
         };
-        self.kib.take(peer, 1, now) && self.requests.take(peer, tokens, now)
+        self.kib.take(peer, 1, now)
+            && self.requests.take(peer, tokens, now)
+            && self.all_kib.take(EVERYBODY, 1, now)
+            && self.all_requests.take(EVERYBODY, tokens, now)
     }
 
     /// So many bytes were sent to `peer`.
     pub(crate) fn served(&mut self, peer: Peer, bytes: usize, now: TimeMs) {
-        self.kib.spend(peer, u32::try_from(bytes / 1_024).unwrap_or(u32::MAX), now);
+        let kib = u32::try_from(bytes / 1_024).unwrap_or(u32::MAX);
+        self.kib.spend(peer, kib, now);
+        self.all_kib.spend(EVERYBODY, kib, now);
     }
 }
 

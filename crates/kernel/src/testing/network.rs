@@ -71,6 +71,8 @@ pub struct Network {
     pub wanted: Vec<(usize, Peer)>,
     /// Lies that were proved: by whom, of whom, which.
     pub penalties: Vec<(usize, Peer, Offence)>,
+    /// Bytes of the frames of anti-entropy, requests and answers, of all nodes.
+    pub sync_bytes: u64,
     /// A hash over every effect of every node, in order.
     pub trace: Hash,
     /// Nodes that halted.
@@ -97,6 +99,7 @@ impl Network {
             verdicts: Vec::new(),
             wanted: Vec::new(),
             penalties: Vec::new(),
+            sync_bytes: 0,
             trace: [0; 32],
             halted: BTreeSet::new(),
             members: Vec::new(),
@@ -205,6 +208,11 @@ impl Network {
     #[must_use]
     pub fn node(&self, at: usize) -> Option<&Node<MemoryStore, Keys>> {
         self.members[at].node.as_ref()
+    }
+
+    /// The same, to be changed.
+    pub fn node_mut(&mut self, at: usize) -> Option<&mut Node<MemoryStore, Keys>> {
+        self.members[at].node.as_mut()
     }
 
     /// Asks a node, and says under which ticket it will answer.
@@ -326,8 +334,12 @@ impl Network {
                 let outcome = self.publish(at, topic, &frame);
                 self.later(at, 1, Event::Input(Input::Published { ticket, outcome }));
             }
-            Effect::Request { request, peer, frame } => self.requested(at, request, peer, frame),
+            Effect::Request { request, peer, frame } => {
+                self.sync_bytes += frame.len() as u64;
+                self.requested(at, request, peer, frame);
+            }
             Effect::Respond { channel, frame } => {
+                self.sync_bytes += frame.len() as u64;
                 if let Some(Exchange { asker, request }) = self.members[at].channels.remove(&channel) {
                     let lost = !self.links.contains(&pair(at, asker)) || self.is_lost();
                     let (delay, result) =

@@ -1,6 +1,7 @@
 //! Whole nodes against one another, in virtual time.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod anti_entropy;
 mod bad_input;
 mod convergence;
 mod delivery;

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use libp2p::PeerId;
 use libp2p::gossipsub::{Event, Message, MessageAcceptance, MessageId, PublishError};
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tidepool_kernel::{GossipId, Input, PublishOutcome, Ticket, Verdict};
 use tidepool_protocol::limits::BUNDLE_BYTES_MAX;
 use tidepool_protocol::slot::Topic;
@@ -17,10 +17,15 @@ use crate::peer::peer_of;
 /// Frames that wait for their verdict. At 32 KiB each this is 64 MiB, and more than a kernel judges in a second.
 const WAITING_MAX: usize = 2_048;
 
+/// How often the kernel is told of frames that did not reach it.
+const TELL_OF_DROPS_EVERY: Duration = Duration::from_millis(500);
+
 /// Frames that wait for their verdict, by the ids under which the kernel knows them.
 #[derive(Debug, Default)]
 pub(super) struct Verdicts {
     next: u64,
+    /// When the kernel was last told that frames did not reach it.
+    told_of_drops: Option<Instant>,
     waiting: BTreeMap<GossipId, Waiting>,
 }
 
@@ -80,10 +85,19 @@ impl Task {
         if !self.inbox.offer(Input::Gossip { id, from, topic, frame: Bytes::from(content.data) }) {
             count(&self.counters.gossip_dropped_queue);
             self.report(&message, &source, Verdict::Ignore);
+            self.tell_of_drops();
             return;
         }
         self.verdicts.next += 1;
         self.verdicts.waiting.insert(id, Waiting { message, source, since: Instant::now() });
+    }
+
+    /// Tells the kernel that it missed frames, so that it compares digests with somebody; now and then, not for each.
+    fn tell_of_drops(&mut self) {
+        if self.verdicts.told_of_drops.is_none_or(|told| told.elapsed() >= TELL_OF_DROPS_EVERY) {
+            self.verdicts.told_of_drops = Some(Instant::now());
+            self.inbox.deliver(Input::GossipDropped);
+        }
     }
 
     /// Passes the kernel's verdict on.
