@@ -1,4 +1,5 @@
 //! What sessions bring and what they do not, whom they believe, and how little they say when there is nothing to say.
+#![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 
 use super::*;
 use crate::input::RequestFailure;
