@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use tidepool_api::ApiSettings;
 use tidepool_home::HomeConfig;
 use tidepool_kernel::Retention;
-use tidepool_net::NetSettings;
+use tidepool_net::{NetFaults, NetSettings, NetworkKey, NetworkKeyError};
 use tidepool_protocol::NetworkGenesis;
 
 /// Where a node keeps what it holds when nothing says otherwise.
@@ -40,6 +40,8 @@ pub struct Config {
     pub store: StoreConfig,
     /// Anti-entropy and threads.
     pub node: NodeConfig,
+    /// Faults on purpose, for tests: refused but in the development network.
+    pub faults: NetFaults,
     /// Logs.
     pub log: LogConfig,
 }
@@ -103,6 +105,7 @@ impl Default for Config {
             home: HomeConfig::default(),
             store: StoreConfig::default(),
             node: NodeConfig::default(),
+            faults: NetFaults::default(),
             log: LogConfig::default(),
         }
     }
@@ -154,6 +157,41 @@ pub enum ConfigError {
     /// A value is of the wrong type, out of its range, or unknown.
     #[error("configuration: {0}; `tidepool config show` prints every key with its default")]
     Value(Box<figment::Error>),
+    /// The file with the key of a private network is not readable.
+    #[error("network key file {path}: {source}; check net.network_key_file (--network-key)")]
+    NetworkKeyFile {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Others than its owner may read that file.
+    #[error("network key file {path} has mode {mode:04o}, allowed is 0600: whoever reads it is in; chmod 600 {path}")]
+    NetworkKeyMode {
+        /// Which.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
+    /// That file holds no key.
+    #[error("network key file {path}: {source}")]
+    NetworkKey {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong.
+        source: NetworkKeyError,
+    },
+    /// Faults are wanted in a network that is none for tests.
+    #[error(
+        "faults.gossip_drop_percent is {percent}, and network {network} is not the development network: faults are for \
+         tests; take the section [faults] out"
+    )]
+    Faults {
+        /// What was wanted.
+        percent: u8,
+        /// Where.
+        network: String,
+    },
     /// The network file is not readable.
     #[error("network file {path}: {source}; check the path given with --network")]
     NetworkFile {
@@ -179,7 +217,7 @@ pub enum ConfigError {
 pub fn layers(run: &Run) -> Result<Figment, ConfigError> {
     let data_dir = run.place.data_dir.clone();
     let mut figment = Figment::from(Serialized::defaults(Config::default()));
-    let environment = || Env::prefixed("TIDEPOOL_").ignore(&["PYTHON", "KILLS"]).split("__");
+    let environment = || Env::prefixed("TIDEPOOL_").ignore(&["PYTHON", "KILLS", "NETNS"]).split("__");
     let beside = data_dir
         .clone()
         .or_else(|| environment().iter().find(|(key, _)| key == "data_dir").map(|(_, value)| PathBuf::from(value)))
@@ -209,6 +247,8 @@ pub fn layers(run: &Run) -> Result<Figment, ConfigError> {
     figment = flag(figment, "api_listen", run.api.as_ref().and_then(|api| text(api)));
     figment = flag(figment, "net.listen", texts(&run.listen));
     figment = flag(figment, "net.seeds", texts(&run.seed));
+    figment = flag(figment, "net.network_key_file", path(&run.network_key));
+    figment = flag(figment, "net.relay", run.relay.then(|| figment::value::Value::from(true)));
     let accept = run.accept_lost_tail.then(|| figment::value::Value::from(true));
     figment = flag(figment, "store.accept_lost_tail", accept);
     figment = flag(figment, "log.filter", run.log.as_ref().and_then(|filter| text(filter)));
@@ -225,18 +265,42 @@ pub fn layers(run: &Run) -> Result<Figment, ConfigError> {
 /// # Errors
 /// When a file cannot be read or a value cannot be used.
 pub fn load(run: &Run) -> Result<Config, ConfigError> {
-    layers(run)?.extract().map_err(|error| ConfigError::Value(Box::new(error)))
+    let mut config: Config = layers(run)?.extract().map_err(|error| ConfigError::Value(Box::new(error)))?;
+    if let Some(path) = &config.net.network_key_file {
+        config.net.network_key = Some(read_network_key(path)?);
+    }
+    Ok(config)
+}
+
+fn read_network_key(path: &Path) -> Result<NetworkKey, ConfigError> {
+    let unreadable = |source| ConfigError::NetworkKeyFile { path: path.to_owned(), source };
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(path).map_err(unreadable)?.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            return Err(ConfigError::NetworkKeyMode { path: path.to_owned(), mode });
+        }
+    }
+    let text = std::fs::read_to_string(path).map_err(unreadable)?;
+    text.parse().map_err(|source| ConfigError::NetworkKey { path: path.to_owned(), source })
 }
 
 /// The network that the configuration names.
 ///
 /// # Errors
-/// When its file cannot be read or makes no network.
+/// When its file cannot be read or makes no network, or faults are wanted in one that is not for tests.
 pub fn network(config: &Config) -> Result<NetworkGenesis, ConfigError> {
-    match &config.network {
-        None => Ok(NetworkGenesis::development()),
-        Some(path) => read_network(path),
+    let development = NetworkGenesis::development();
+    let genesis = match &config.network {
+        None => development.clone(),
+        Some(path) => read_network(path)?,
+    };
+    let percent = config.faults.gossip_drop_percent;
+    if percent > 0 && genesis.id() != development.id() {
+        return Err(ConfigError::Faults { percent, network: genesis.name });
     }
+    Ok(genesis)
 }
 
 fn read_network(path: &Path) -> Result<NetworkGenesis, ConfigError> {

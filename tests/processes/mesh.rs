@@ -59,3 +59,22 @@ fn a_stopped_node_says_goodbye_and_catches_up_when_it_returns() {
     }
     wait_for("equal digests", || (first.digests() == second.digests()).then_some(()));
 }
+
+#[test]
+fn a_node_that_was_killed_finds_its_peers_again_without_its_seeds() {
+    let directory = tempfile::tempdir().unwrap();
+    let first = Node::start(&directory.path().join("1"), &[]);
+    let mut second = Node::start(&directory.path().join("2"), &[&first.listen()]);
+    let file = second.pool().join("peers.json");
+    let wanted = first.listen();
+    let (address, peer) = wanted.split_once("/p2p/").unwrap();
+    wait_for("the first node's address on the second one's disk", || {
+        let text = std::fs::read_to_string(&file).ok()?;
+        (text.contains(address) && text.contains(peer)).then_some(())
+    });
+    second.kill();
+    second.start_again_with(&[]);
+    wait_for("a connection to a peer of the last run", || {
+        second.get("/api/v1/node")["peers"].as_array()?.iter().find(|known| known["peer_id"] == peer).map(|_| ())
+    });
+}

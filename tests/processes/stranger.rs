@@ -246,7 +246,7 @@ impl Drop for Stranger {
     }
 }
 
-fn all_topics() -> impl Iterator<Item = Topic> {
+pub fn all_topics() -> impl Iterator<Item = Topic> {
     let params = NetworkGenesis::development().params;
     (0..params.shards)
         .map(move |shard| Topic::Shard { generation: params.generation, shard: Shard(shard) })

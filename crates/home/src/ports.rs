@@ -32,6 +32,10 @@ pub struct NetworkStatus {
     pub peer_id: String,
     /// Multiaddresses on which it listens, each with `/p2p/…`.
     pub listen: Vec<String>,
+    /// Whether others can reach it: `public`, `private`, or `unknown` while nobody has tried.
+    pub reachability: &'static str,
+    /// Peers that it refuses because their score fell too low.
+    pub greylisted: usize,
     /// Peers with a connection.
     pub peers: Vec<PeerStatus>,
     /// Names of the gossip topics that it joined.
@@ -51,6 +55,14 @@ pub struct PeerStatus {
     pub agent_version: Option<String>,
     /// The last measured round trip in milliseconds.
     pub rtt_ms: Option<u64>,
+    /// How it is reached: `tcp`, `quic`, `punched-tcp`, `punched-quic` or `relay`.
+    pub via: &'static str,
+    /// Who opened the connection: `inbound` (the peer) or `outbound` (this node).
+    pub direction: &'static str,
+    /// Since when it is connected.
+    pub since_ms: u64,
+    /// Its gossip score, rounded.
+    pub score: i64,
 }
 
 /// What time it is. Passed in, so that tests can set it.

@@ -7,6 +7,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// The most addresses kept for one peer: TCP and QUIC on a few interfaces.
 pub(crate) const ADDRESSES_PER_PEER_MAX: usize = 8;
 
+/// Of these, through relays.
+const CIRCUITS_PER_PEER_MAX: usize = 2;
+
 /// The longest address in bytes: a DNS name and a PeerId fit.
 const ADDRESS_BYTES_MAX: usize = 512;
 
@@ -66,6 +69,22 @@ fn local_v6(ip: Ipv6Addr) -> bool {
     ip.is_unique_local() || ip.is_unicast_link_local()
 }
 
+/// The relay of an address through one (`/ip4/…/p2p/RELAY/p2p-circuit`, with or without a PeerId at its end), when the way
+/// to that relay is one that this node could dial; `None` for anything else.
+pub(crate) fn circuit(address: &Multiaddr) -> Option<PeerId> {
+    if address.len() > ADDRESS_BYTES_MAX {
+        return None;
+    }
+    let mut way = Multiaddr::empty();
+    let mut parts = without_peer(address.clone()).into_iter().map(Protocol::acquire).collect::<Vec<_>>();
+    if parts.pop()? != Protocol::P2pCircuit {
+        return None;
+    }
+    let Protocol::P2p(relay) = parts.pop()? else { return None };
+    parts.into_iter().for_each(|part| way.push(part));
+    realm(&way).map(|_| relay)
+}
+
 /// The PeerId at the end of an address, if one stands there.
 pub(crate) fn peer_in(address: &Multiaddr) -> Option<PeerId> {
     match address.iter().last() {
@@ -88,9 +107,13 @@ pub(crate) fn without_peer(mut address: Multiaddr) -> Multiaddr {
 pub(crate) fn filtered(peer: &PeerId, claimed: Vec<Multiaddr>, seen_at: Option<Realm>) -> Vec<Multiaddr> {
     let nearest = seen_at.unwrap_or(Realm::World);
     let mut kept: Vec<Multiaddr> = Vec::new();
+    let mut circuits = 0;
     for address in claimed {
         let others = peer_in(&address).is_some_and(|id| id != *peer);
-        if others || realm(&address).is_none_or(|realm| realm < nearest) {
+        // A circuit says nothing of the peer's own network, so its realm tells nothing.
+        let relayed = circuit(&address).is_some_and(|relay| relay != *peer) && circuits < CIRCUITS_PER_PEER_MAX;
+        circuits += usize::from(relayed && !others);
+        if others || (!relayed && realm(&address).is_none_or(|realm| realm < nearest)) {
             continue;
         }
         let address = without_peer(address);

@@ -5,28 +5,44 @@ use crate::counters::Counters;
 use crate::error::NetError;
 use crate::gate::Gate;
 use crate::gossip::{self, Gossip};
+use crate::ip_limits::IpLimits;
 use crate::settings::NetSettings;
+use crate::task::Timing;
 use libp2p::allow_block_list::{self, BlockedPeers};
 use libp2p::identity::Keypair;
 use libp2p::kad::store::{MemoryStore, MemoryStoreConfig};
 use libp2p::request_response::{self, ProtocolSupport};
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::swarm::behaviour::toggle::Toggle;
-use libp2p::{StreamProtocol, connection_limits, identify, kad, mdns, memory_connection_limits, ping};
+use libp2p::{
+    StreamProtocol, autonat, connection_limits, dcutr, identify, kad, mdns, memory_connection_limits, ping, relay,
+};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 use tidepool_protocol::limits::SLOTS;
 use tidepool_protocol::{NetworkId, text};
 
-/// Connections to one peer: two, so that simultaneous dials do not kill each other.
-const CONNECTIONS_PER_PEER: u32 = 2;
+/// Connections to one peer: two, so that simultaneous dials do not kill each other, and the circuit that they replace.
+const CONNECTIONS_PER_PEER: u32 = 3;
 
 /// Handshakes under way at once, each way.
 const HANDSHAKES_MAX: u32 = 128;
 
 /// Sync streams on one connection at once, both directions: each may hold a frame of 1 MiB.
 const SYNC_STREAMS_MAX: usize = 32;
+
+/// Of the most connections, how many others may open, in percent: the rest is for those that this node opens, so that
+/// nobody who fills all places cuts it off.
+const INCOMING_PERCENT: u32 = 75;
+
+/// What one circuit through this node may carry, and for how long: hours of gossip, and no film.
+const CIRCUIT_BYTES_MAX: u64 = 256 << 20;
+const CIRCUIT_TIME_MAX: Duration = Duration::from_secs(60 * 60);
+
+/// Circuits through this node at once, in all and of one peer.
+const CIRCUITS_MAX: usize = 64;
+const CIRCUITS_PER_PEER_MAX: usize = 8;
 
 /// A query of Kademlia that takes longer found nothing.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(20);
@@ -40,9 +56,6 @@ const PROVIDER_RENEWAL: Duration = Duration::from_secs(30 * 60);
 
 /// How often the routing table is refreshed; while peers are wanted, walks of our own do it sooner.
 const REFRESH: Duration = Duration::from_secs(5 * 60);
-
-/// Between two pings on one connection.
-const PING_INTERVAL: Duration = Duration::from_secs(15);
 
 /// All protocols of a node.
 #[derive(NetworkBehaviour)]
@@ -58,6 +71,11 @@ pub(crate) struct NodeBehaviour {
     pub(crate) gossip: Gossip,
     pub(crate) sync: request_response::Behaviour<SyncCodec>,
     pub(crate) mdns: Toggle<mdns::tokio::Behaviour>,
+    pub(crate) tester: Toggle<autonat::v2::client::Behaviour>,
+    pub(crate) tested: Toggle<autonat::v2::server::Behaviour>,
+    pub(crate) relay_client: relay::client::Behaviour,
+    pub(crate) relay_server: Toggle<relay::Behaviour>,
+    pub(crate) puncher: Toggle<dcutr::Behaviour>,
 }
 
 /// What identify says of the network: peers that say otherwise are of another.
@@ -72,12 +90,14 @@ pub(crate) fn kad_protocol(network: NetworkId) -> StreamProtocol {
 }
 
 impl NodeBehaviour {
-    pub(crate) fn new(
+    /// Everything but the relay's client, which comes with its transport.
+    pub(crate) fn parts(
         settings: &NetSettings,
         network: NetworkId,
         key: &Keypair,
         counters: Arc<Counters>,
-    ) -> Result<Self, NetError> {
+        timing: Timing,
+    ) -> Result<impl FnOnce(relay::client::Behaviour) -> Self + use<>, NetError> {
         let local = key.public().to_peer_id();
         let loopback = settings.loopback();
         let mut blocked = allow_block_list::Behaviour::<BlockedPeers>::default();
@@ -86,6 +106,7 @@ impl NodeBehaviour {
         }
         let limits = connection_limits::ConnectionLimits::default()
             .with_max_established(Some(settings.connections_max))
+            .with_max_established_incoming(Some((settings.connections_max * INCOMING_PERCENT / 100).max(1)))
             .with_max_established_per_peer(Some(CONNECTIONS_PER_PEER))
             .with_max_pending_incoming(Some(HANDSHAKES_MAX))
             .with_max_pending_outgoing(Some(HANDSHAKES_MAX));
@@ -107,22 +128,44 @@ impl NodeBehaviour {
         } else {
             None
         };
-        Ok(Self {
-            gate: Gate::new(settings.allow.iter().map(|name| name.0).collect()),
+        let ip_limits =
+            (!loopback && settings.connections_per_ip_max > 0).then(|| IpLimits::new(settings.connections_per_ip_max));
+        let gate = Gate::new(settings.allow.iter().map(|name| name.0).collect(), ip_limits);
+        let kad = kad(network, key, !settings.listen.is_empty());
+        let gossip = gossip::behaviour(&settings.gossip, network, loopback)?;
+        let traverses = settings.traverses_nat();
+        let relays = settings.relay;
+        Ok(move |relay_client| Self {
+            gate,
             blocked,
             limits: connection_limits::Behaviour::new(limits),
             memory: memory.into(),
             identify: identify::Behaviour::new(identify),
-            ping: ping::Behaviour::new(ping::Config::new().with_interval(PING_INTERVAL)),
-            kad: kad(network, key, !settings.listen.is_empty()),
-            gossip: gossip::behaviour(&settings.gossip, network)?,
+            ping: ping::Behaviour::new(ping::Config::new().with_interval(timing.ping).with_timeout(timing.ping)),
+            kad,
+            gossip,
             sync: request_response::Behaviour::with_codec(
                 SyncCodec { counters },
                 [(SYNC_PROTOCOL, ProtocolSupport::Full)],
                 sync,
             ),
             mdns: mdns.into(),
+            tester: traverses.then(autonat::v2::client::Behaviour::default).into(),
+            tested: traverses.then(autonat::v2::server::Behaviour::default).into(),
+            relay_client,
+            relay_server: relays.then(|| relay::Behaviour::new(local, relay_config())).into(),
+            puncher: traverses.then(|| dcutr::Behaviour::new(local)).into(),
         })
+    }
+}
+
+fn relay_config() -> relay::Config {
+    relay::Config {
+        max_circuits: CIRCUITS_MAX,
+        max_circuits_per_peer: CIRCUITS_PER_PEER_MAX,
+        max_circuit_duration: CIRCUIT_TIME_MAX,
+        max_circuit_bytes: CIRCUIT_BYTES_MAX,
+        ..relay::Config::default()
     }
 }
 

@@ -34,8 +34,17 @@ pub(crate) enum Answer {
     Busy,
 }
 
-/// Reads and writes frames of at most [`SYNC_FRAME_BYTES_MAX`] bytes. It counts requests that cannot be read, because
-/// libp2p tells nobody of them.
+/// A request as it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Question {
+    /// The request's frame.
+    Frame(Bytes),
+    /// What came is no frame. It is handed on, because libp2p tells nobody of requests that cannot be read, and somebody
+    /// must bear the blame.
+    Garbage,
+}
+
+/// Reads and writes frames of at most [`SYNC_FRAME_BYTES_MAX`] bytes, and counts requests that cannot be read.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SyncCodec {
     pub(crate) counters: Arc<Counters>,
@@ -47,7 +56,18 @@ fn broken(what: &'static str) -> io::Error {
 
 /// A stream that ends inside a frame broke it; one that ends before it merely said nothing.
 fn cut(error: io::Error) -> io::Error {
-    if error.kind() == io::ErrorKind::UnexpectedEof { broken("the stream ended inside a frame") } else { error }
+    if error.kind() == io::ErrorKind::UnexpectedEof { io::Error::new(io::ErrorKind::InvalidData, Cut) } else { error }
+}
+
+/// A frame whose end did not come. It breaks the protocol, but a connection that went away does the same, so nobody is
+/// blamed for it.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the stream ended inside a frame")]
+struct Cut;
+
+/// Whether the peer is to blame: it sent what no honest peer sends.
+pub(crate) fn is_to_blame(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::InvalidData && !error.get_ref().is_some_and(|inner| inner.is::<Cut>())
 }
 
 async fn read_frame<T: AsyncRead + Unpin + Send>(io: &mut T) -> io::Result<Bytes> {
@@ -75,14 +95,20 @@ async fn write_frame<T: AsyncWrite + Unpin + Send>(io: &mut T, frame: &[u8]) -> 
 
 impl request_response::Codec for SyncCodec {
     type Protocol = StreamProtocol;
-    type Request = Bytes;
+    type Request = Question;
     type Response = Answer;
 
-    async fn read_request<T>(&mut self, _: &StreamProtocol, io: &mut T) -> io::Result<Bytes>
+    async fn read_request<T>(&mut self, _: &StreamProtocol, io: &mut T) -> io::Result<Question>
     where
         T: AsyncRead + Unpin + Send,
     {
-        read_frame(io).await.inspect_err(|_| count(&self.counters.requests_in_garbage))
+        match read_frame(io).await {
+            Ok(frame) => Ok(Question::Frame(frame)),
+            Err(error) => {
+                count(&self.counters.requests_in_garbage);
+                if is_to_blame(&error) { Ok(Question::Garbage) } else { Err(error) }
+            }
+        }
     }
 
     async fn read_response<T>(&mut self, _: &StreamProtocol, io: &mut T) -> io::Result<Answer>
@@ -98,11 +124,14 @@ impl request_response::Codec for SyncCodec {
         }
     }
 
-    async fn write_request<T>(&mut self, _: &StreamProtocol, io: &mut T, request: Bytes) -> io::Result<()>
+    async fn write_request<T>(&mut self, _: &StreamProtocol, io: &mut T, request: Question) -> io::Result<()>
     where
         T: AsyncWrite + Unpin + Send,
     {
-        write_frame(io, &request).await
+        match request {
+            Question::Frame(frame) => write_frame(io, &frame).await,
+            Question::Garbage => Err(broken("nobody asks garbage")),
+        }
     }
 
     async fn write_response<T>(&mut self, _: &StreamProtocol, io: &mut T, answer: Answer) -> io::Result<()>

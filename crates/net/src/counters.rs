@@ -24,6 +24,8 @@ counters! {
     connections_opened,
     /// Connections that were closed.
     connections_closed,
+    /// Connections that were closed because no ping was answered for 30 s.
+    connections_unheard,
     /// Incoming connections that were refused: limits, lists, kind of key, handshake.
     connections_refused,
     /// Dials that failed.
@@ -32,6 +34,24 @@ counters! {
     peers_foreign,
     /// Peers that never joined a topic and were disconnected.
     peers_silent,
+    /// Peers whose score fell so low that they were disconnected and are refused for an hour.
+    peers_greylisted,
+    /// Tests of this node's addresses by peers: reached.
+    addresses_reached,
+    /// Tests of this node's addresses by peers: not reached.
+    addresses_unreached,
+    /// Connections of this node's through relays, either way.
+    circuits_used,
+    /// Direct connections that replaced one through a relay.
+    holes_punched,
+    /// Attempts at such that failed.
+    holes_failed,
+    /// Places that this node keeps for others as a relay.
+    relay_places,
+    /// Circuits that this node carries as a relay.
+    relay_circuits,
+    /// Places and circuits that this node refused as a relay.
+    relay_refusals,
     /// Gossip frames received.
     gossip_in_frames,
     /// Bytes of gossip frames received.
@@ -44,6 +64,10 @@ counters! {
     gossip_dropped_queue,
     /// Gossip frames ignored because too many waited for their verdict.
     gossip_dropped_waiting,
+    /// Gossip frames ignored because their sender goes beyond its rate.
+    gossip_dropped_rate,
+    /// Gossip frames dropped because a test wants it.
+    gossip_dropped_fault,
     /// Gossip frames rejected because they are larger than a bundle may be.
     gossip_oversize,
     /// Gossip frames that slow peers were not sent.
@@ -72,6 +96,8 @@ counters! {
     requests_in,
     /// Requests of peers that were answered busy.
     requests_in_busy,
+    /// Requests of peers that were answered busy because they go beyond their rate.
+    requests_in_beyond_rate,
     /// Requests of peers that could not be read: garbage, over the limit, cut off.
     requests_in_garbage,
     /// Requests of peers whose answer was too late or could not be sent.

@@ -1,9 +1,8 @@
 //! How gossipsub is set: one table of numbers with their reasons, our message id, and the topics that pass its filter.
-//!
-//! Scoring is off: it needs rates measured on a mesh of this size first. What protects meanwhile are the bounds below,
-//! the verdicts, and [`tidepool_kernel::Effect::Block`]. [`behaviour`] is the place where scoring goes.
+//! Scores stand in `score.rs`.
 
 use crate::error::NetError;
+use crate::score;
 use crate::settings::GossipSettings;
 use libp2p::gossipsub::{
     Behaviour, Config, ConfigBuilder, IdentTopic, IdentityTransform, MaxCountSubscriptionFilter, Message,
@@ -112,14 +111,16 @@ fn config(settings: &GossipSettings) -> Result<Config, NetError> {
 }
 
 /// Gossip of `network`, anonymous: authorship is in the envelopes.
-pub(crate) fn behaviour(settings: &GossipSettings, network: NetworkId) -> Result<Gossip, NetError> {
+pub(crate) fn behaviour(settings: &GossipSettings, network: NetworkId, loopback: bool) -> Result<Gossip, NetError> {
     let filter = MaxCountSubscriptionFilter {
         filter: NetworkTopics(network),
         max_subscribed_topics: TOPICS_PER_PEER_MAX,
         max_subscriptions_per_request: TOPICS_PER_PEER_MAX,
     };
-    Behaviour::new_with_subscription_filter(MessageAuthenticity::Anonymous, config(settings)?, filter)
-        .map_err(|reason| NetError::Transport(reason.to_owned()))
+    let mut gossip = Behaviour::new_with_subscription_filter(MessageAuthenticity::Anonymous, config(settings)?, filter)
+        .map_err(|reason| NetError::Transport(reason.to_owned()))?;
+    gossip.with_peer_score(score::params(loopback), score::thresholds()).map_err(NetError::Transport)?;
+    Ok(gossip)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The libp2p swarm as inputs and effects of the kernel.
 //!
-//! This crate owns the connections: transports, gossip, Kademlia, identify, ping, mDNS, limits, and the sync protocol's
-//! frames. It turns what the swarm says into [`tidepool_kernel::Input`]s and [`tidepool_kernel::Effect`]s into what the
+//! This crate owns the connections: transports, gossip with its scores, Kademlia, identify, ping, mDNS, relays and NAT
+//! traversal, limits, and the sync protocol's frames. It turns what the swarm says into [`tidepool_kernel::Input`]s and [`tidepool_kernel::Effect`]s into what the
 //! swarm does, and it is the only importer of libp2p. It never decodes a body, checks a signature of an envelope, or
 //! touches a disk: one task polls the swarm and routes, and whatever takes longer than that happens elsewhere.
 //!
@@ -29,6 +29,7 @@ mod backoff;
 mod behaviour;
 mod book;
 mod codec;
+mod conduct;
 mod counters;
 mod duty;
 mod error;
@@ -36,12 +37,17 @@ mod gate;
 mod gossip;
 mod handle;
 mod inbox;
+mod ip_limits;
+mod network_key;
+mod patience;
 mod peer;
+mod score;
 mod settings;
 mod start;
 mod status;
 mod swarm;
 mod task;
+mod transport;
 
 pub use book::KnownPeer;
 pub use counters::Counters;
@@ -50,7 +56,8 @@ pub use error::NetError;
 pub use handle::NetHandle;
 pub use inbox::InputLanes;
 pub use multiaddr::Multiaddr;
+pub use network_key::{NetworkKey, NetworkKeyError};
 pub use peer::{PeerName, peer_id, peer_of};
-pub use settings::{GossipSettings, Loopback, NetSettings};
+pub use settings::{GossipSettings, Loopback, NetFaults, NetSettings};
 pub use start::{Net, NetStart};
-pub use status::{Direction, NetStatus, PeerStatus, TopicStatus};
+pub use status::{Direction, NetStatus, PeerStatus, Reachability, TopicStatus, Via};

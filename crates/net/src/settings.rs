@@ -1,9 +1,11 @@
 //! What an operator may set of the network. What all nodes must agree on is no setting.
 
 use crate::error::NetError;
+use crate::network_key::NetworkKey;
 use crate::peer::PeerName;
 use multiaddr::{Multiaddr, Protocol};
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 
 /// The settings of the network. The default listens on loopback only and opens nothing to the world.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,16 +27,39 @@ pub struct NetSettings {
     pub block: Vec<PeerName>,
     /// The most connections at once. Two are kept for each peer, or simultaneous dials would kill each other.
     pub connections_max: u32,
+    /// The most connections from one IP address at once; 0 for no limit. In loopback mode there is none.
+    pub connections_per_ip_max: u32,
     /// No new connection while the process holds more memory than this, in MiB; 0 for no limit.
     pub memory_mib_max: usize,
     /// Below this number of peers, known ones are dialled.
     pub peers_wanted: usize,
     /// The longest wait between two tries to reach a peer, in seconds. In loopback mode at most 5.
     pub redial_s_max: u64,
+    /// Whether to find out if others can reach this node, to use relays when they cannot, and to punch holes. Off in
+    /// loopback mode whatever stands here.
+    pub nat_traversal: bool,
+    /// Whether this node carries others that nobody reaches: it costs traffic, and helps them most.
+    pub relay: bool,
+    /// The file with the key of a private network. With it nodes speak to those only that have it too, over TCP alone.
+    pub network_key_file: Option<PathBuf>,
+    /// The key itself, which whoever reads the file puts here.
+    #[serde(skip)]
+    pub network_key: Option<NetworkKey>,
+    /// Faults that a test wants, which whoever knows that the network is one for tests puts here.
+    #[serde(skip)]
+    pub faults: NetFaults,
     /// How long a sync request may take, in milliseconds.
     pub request_timeout_ms: u64,
     /// Sizes of the gossip mesh.
     pub gossip: GossipSettings,
+}
+
+/// Faults on purpose, to see what the rest makes of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NetFaults {
+    /// Of a hundred gossip frames that come in, so many are dropped as if a queue had been full.
+    pub gossip_drop_percent: u8,
 }
 
 /// Whether a node lives in a mesh on one machine: redials are quick, mDNS is off, loopback addresses are announced, and
@@ -84,9 +109,15 @@ impl Default for NetSettings {
             allow: Vec::new(),
             block: Vec::new(),
             connections_max: 512,
+            connections_per_ip_max: 32,
             memory_mib_max: 4_096,
             peers_wanted: 16,
             redial_s_max: 60,
+            nat_traversal: true,
+            relay: false,
+            network_key_file: None,
+            network_key: None,
+            faults: NetFaults::default(),
             request_timeout_ms: 10_000,
             gossip: GossipSettings::default(),
         }
@@ -102,6 +133,22 @@ impl NetSettings {
             Loopback::On => true,
             Loopback::Off => false,
         }
+    }
+
+    /// Whether this node looks for ways through NAT.
+    pub(crate) fn traverses_nat(&self) -> bool {
+        self.nat_traversal && !self.loopback()
+    }
+
+    /// Where to listen: without QUIC in a private network, whose key protects TCP only.
+    pub(crate) fn listen_addresses(&self) -> Vec<Multiaddr> {
+        let private = self.network_key.is_some();
+        let (quic, kept): (Vec<_>, Vec<_>) =
+            self.listen.iter().cloned().partition(|address| private && is_quic(address));
+        if !quic.is_empty() {
+            tracing::warn!(addresses = ?quic, "QUIC is off in a private network: its key protects TCP only");
+        }
+        kept
     }
 
     /// Checks every number against its range and against the others: gossipsub itself does not.
@@ -124,11 +171,23 @@ impl NetSettings {
         if !(1..=3_600).contains(&self.redial_s_max) {
             return wrong("redial_s_max", self.redial_s_max.to_string(), "1 to 3600");
         }
+        if self.faults.gossip_drop_percent > 100 {
+            let seen = self.faults.gossip_drop_percent.to_string();
+            return wrong("faults.gossip_drop_percent", seen, "0 to 100");
+        }
+        if self.network_key.is_some() && !self.listen.is_empty() && self.listen.iter().all(is_quic) {
+            let seen = format!("{:?} and a network key", self.listen);
+            return wrong("listen", seen, "a TCP address among them: a private network is over TCP only");
+        }
         match self.allow.iter().chain(&self.block).find(|name| name.peer().is_none()) {
             Some(name) => wrong("allow / block", name.to_string(), "PeerIds of ed25519 keys (12D3KooW…)"),
             None => Ok(()),
         }
     }
+}
+
+fn is_quic(address: &Multiaddr) -> bool {
+    address.iter().any(|part| part == Protocol::QuicV1)
 }
 
 fn is_loopback(address: &Multiaddr) -> bool {

@@ -58,8 +58,8 @@ impl Net {
         let NetStart { settings, network, key, inputs, known_peers } = start;
         settings.check()?;
         let counters = Arc::new(Counters::default());
-        let mut swarm = swarm::build(&settings, network, swarm::keypair(&key)?, Arc::clone(&counters))?;
-        let early = listen(&mut swarm, &settings.listen).await?;
+        let mut swarm = swarm::build(&settings, network, swarm::keypair(&key)?, Arc::clone(&counters), timing)?;
+        let early = listen(&mut swarm, &settings.listen_addresses()).await?;
         let (sender, commands) = mpsc::channel::<Command>(EFFECTS_MAX + EFFECTS_RESERVE);
         let inbox = Inbox::new(inputs, Arc::clone(&counters));
         let mut task = Task::new(swarm, settings, network, timing, commands, inbox, Arc::clone(&counters));

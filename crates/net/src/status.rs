@@ -13,6 +13,10 @@ pub struct NetStatus {
     pub listen: Vec<Multiaddr>,
     /// Under which addresses others are told to reach it.
     pub external: Vec<Multiaddr>,
+    /// Whether others can reach this node.
+    pub reachability: Reachability,
+    /// Peers that are grey-listed now.
+    pub greylisted: usize,
     /// Connected peers of this network, by PeerId.
     pub peers: Vec<PeerStatus>,
     /// Joined topics, by name.
@@ -34,6 +38,10 @@ pub struct PeerStatus {
     pub addresses: Vec<Multiaddr>,
     /// Who opened the first of them.
     pub direction: Direction,
+    /// How it is reached: by the best of its connections.
+    pub via: Via,
+    /// Its gossip score, rounded: 50 at most; below 0 it is in no mesh, below -16,000 it is sent away.
+    pub score: i64,
     /// Since when it is connected, in milliseconds of Unix time.
     pub since_ms: u64,
     /// Its program and version.
@@ -46,6 +54,61 @@ pub struct PeerStatus {
     pub rtt_us: Option<u64>,
 }
 
+/// How a peer is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Via {
+    /// Directly over TCP.
+    Tcp,
+    /// Directly over QUIC.
+    Quic,
+    /// Directly over TCP, through a hole that was punched with the help of a relay.
+    PunchedTcp,
+    /// Directly over QUIC, through a hole that was punched with the help of a relay.
+    PunchedQuic,
+    /// Through a relay.
+    Relay,
+}
+
+impl Via {
+    /// Its name in answers and tables.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Quic => "quic",
+            Self::PunchedTcp => "punched-tcp",
+            Self::PunchedQuic => "punched-quic",
+            Self::Relay => "relay",
+        }
+    }
+}
+
+/// Whether others can reach this node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Reachability {
+    /// Nobody has tried yet.
+    #[default]
+    Unknown,
+    /// A peer reached one of its addresses by a new connection.
+    Public,
+    /// Peers tried, and reached none.
+    Private,
+}
+
+impl Reachability {
+    /// Its name in answers and tables.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Public => "public",
+            Self::Private => "private",
+        }
+    }
+}
+
 /// Who opened a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -54,6 +117,17 @@ pub enum Direction {
     Inbound,
     /// This node did.
     Outbound,
+}
+
+impl Direction {
+    /// Its name in answers and tables.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Inbound => "inbound",
+            Self::Outbound => "outbound",
+        }
+    }
 }
 
 /// One joined topic.

@@ -1,11 +1,13 @@
-//! Transports under the protocols: TCP with Noise and Yamux, QUIC, names by DNS.
+//! The swarm: transports, names by DNS, circuits through relays, and the protocols on top.
 
 use crate::behaviour::NodeBehaviour;
 use crate::counters::Counters;
 use crate::error::NetError;
 use crate::settings::NetSettings;
+use crate::task::Timing;
+use crate::transport::{muxer, transport};
 use libp2p::identity::{Keypair, ed25519};
-use libp2p::{Swarm, SwarmBuilder, noise, tcp, yamux};
+use libp2p::{Swarm, SwarmBuilder, noise};
 use std::sync::Arc;
 use std::time::Duration;
 use tidepool_protocol::{NetworkId, SecretKey};
@@ -13,9 +15,6 @@ use tidepool_protocol::{NetworkId, SecretKey};
 /// A connection that no protocol uses is kept this long: libp2p's ten seconds would drop every peer outside the mesh,
 /// and gossip with it.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(10 * 60);
-
-/// Streams on one connection at once: gossip takes two, Kademlia and sync some dozens at their bounds.
-const STREAMS_MAX: usize = 256;
 
 /// Events of one connection that wait for the swarm's task before that connection is held back.
 const CONNECTION_EVENTS_MAX: usize = 32;
@@ -32,22 +31,20 @@ pub(crate) fn build(
     network: NetworkId,
     keypair: Keypair,
     counters: Arc<Counters>,
+    timing: Timing,
 ) -> Result<Swarm<NodeBehaviour>, NetError> {
     let failed = |error: &dyn std::fmt::Display| NetError::Transport(error.to_string());
-    let behaviour = NodeBehaviour::new(settings, network, &keypair, counters)?;
-    let muxer = || {
-        let mut config = yamux::Config::default();
-        config.set_max_num_streams(STREAMS_MAX);
-        config
-    };
+    let transport = transport(&keypair, settings.network_key)?;
+    let behaviour = NodeBehaviour::parts(settings, network, &keypair, counters, timing)?;
     let swarm = SwarmBuilder::with_existing_identity(keypair)
         .with_tokio()
-        .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, muxer)
+        .with_other_transport(move |_| transport)
         .map_err(|error| failed(&error))?
-        .with_quic()
         .with_dns()
         .map_err(|error| failed(&error))?
-        .with_behaviour(move |_| behaviour)
+        .with_relay_client(noise::Config::new, muxer)
+        .map_err(|error| failed(&error))?
+        .with_behaviour(move |_, relay_client| behaviour(relay_client))
         .map_err(|error| failed(&error))?
         .with_swarm_config(|config| {
             config

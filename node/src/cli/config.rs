@@ -18,7 +18,16 @@ pub(super) fn check(run: &Run) -> Result<Exit, Failure> {
     if run.place.json {
         output::print_json(&serde_json::json!({ "ok": true, "network": genesis.id().to_string() }))?;
     } else {
-        output::print(&format!("the configuration can be used; network {} ({})\n", genesis.name, genesis.id()))?;
+        let mut text = format!("the configuration can be used; network {} ({})\n", genesis.name, genesis.id());
+        if let Some(key) = &config.net.network_key {
+            // Safe to show: it says which key it is, and not what it is.
+            text.push_str(&format!("private: key {}; QUIC is off, its key protects TCP only\n", key.fingerprint()));
+        }
+        if config.faults.gossip_drop_percent > 0 {
+            let percent = config.faults.gossip_drop_percent;
+            text.push_str(&format!("faults on purpose: {percent} % of gossip is dropped\n"));
+        }
+        output::print(&text)?;
     }
     Ok(Exit::Done)
 }

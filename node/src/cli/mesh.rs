@@ -9,6 +9,7 @@ use clap::{Args, Subcommand};
 use std::path::PathBuf;
 use std::time::Duration;
 use tidepool_lab::{MeshError, MeshSettings};
+use tidepool_net::NetFaults;
 use tokio::sync::watch;
 
 /// What to do with a mesh.
@@ -30,6 +31,9 @@ pub(super) struct Up {
     /// Stop after this long (`60s`, `5m`); exit code 0 only if every node then holds every envelope.
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     duration: Option<Duration>,
+    /// Drop so many of a hundred gossip frames at their receivers: what gossip loses, anti-entropy has to bring.
+    #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=100))]
+    drop_gossip: u8,
     /// The seed of what agents choose; the clock without it. The report prints it.
     #[arg(long)]
     seed: Option<u64>,
@@ -80,7 +84,12 @@ pub(super) fn mesh(command: &MeshCommand) -> Result<Exit, Failure> {
             super::run::stop_signal().await;
             stop.send_replace(true);
         });
-        tidepool_lab::up(&settings, &InProcess::new(up.nodes), stopped).await
+        tidepool_lab::up(
+            &settings,
+            &InProcess::new(up.nodes).with_faults(NetFaults { gossip_drop_percent: up.drop_gossip }),
+            stopped,
+        )
+        .await
     });
     let report = report.map_err(|error| {
         let exit = match &error {

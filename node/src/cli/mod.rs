@@ -114,6 +114,12 @@ pub struct Run {
     /// Know this peer from the start (an address with /p2p/…); can be repeated.
     #[arg(long, value_name = "MULTIADDR")]
     pub seed: Vec<Multiaddr>,
+    /// Carry others that nobody reaches, as a relay.
+    #[arg(long)]
+    pub relay: bool,
+    /// Join a private network: the file with its key (mode 0600), the same on all its nodes. QUIC is off then.
+    #[arg(long, value_name = "FILE")]
+    pub network_key: Option<PathBuf>,
     /// Serve the HTTP API here; port 0 takes a free one.
     #[arg(long, value_name = "HOST:PORT")]
     pub api: Option<SocketAddr>,
@@ -135,6 +141,8 @@ impl Run {
             place: place.clone(),
             listen: Vec::new(),
             seed: Vec::new(),
+            relay: false,
+            network_key: None,
             api: None,
             accept_lost_tail: false,
             log_format: None,

@@ -4,7 +4,7 @@ use super::{Ask, Failure, ask, output};
 use crate::exit::Exit;
 use serde_json::Value;
 
-const COLUMNS: [&str; 4] = ["peer_id", "addresses", "rtt_ms", "agent_version"];
+const COLUMNS: [&str; 8] = ["peer_id", "via", "direction", "since", "score", "rtt_ms", "addresses", "agent_version"];
 
 pub(super) fn peers(wanted: &Ask) -> Result<Exit, Failure> {
     let base = ask::base_url(wanted)?;

@@ -9,15 +9,16 @@ use super::kernel_port::KernelLink;
 use super::lanes::{Lanes, lanes};
 use super::metrics::{self, Meters};
 use super::network_port::NetworkLink;
+use super::peers_file::{self, PeersFile};
 use super::replies::Replies;
 use super::verifier::Verifier;
 use crate::config::{Config, StoreConfig};
-use crate::datadir::{DataDir, Ready, write_whole};
+use crate::datadir::{DataDir, Ready};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tidepool_home::{CustodyKeys, Home, LocalPolicy, NodeKeys, Parts, ShowAll, SystemClock, SystemRandom};
 use tidepool_kernel::{Input, Node, NodeSettings, Store};
-use tidepool_net::{KnownPeer, Net, NetHandle, NetStart};
+use tidepool_net::{Net, NetHandle, NetSettings, NetStart};
 use tidepool_protocol::{NetworkGenesis, NetworkId};
 use tidepool_store::{OpenSettings, SledStore};
 use tidepool_views::Cursor;
@@ -30,9 +31,6 @@ pub const KEY_FILE: &str = "node.key";
 
 /// The folder of a data directory that holds the store.
 const STORE_DIR: &str = "store";
-
-/// The file of a data directory that holds the addresses of known peers between two runs.
-pub(crate) const PEERS_FILE: &str = "peers.json";
 
 /// What a node starts from.
 pub struct Setup {
@@ -53,6 +51,7 @@ pub struct RunningNode {
     directory: DataDir,
     lanes: Lanes,
     net: NetHandle,
+    peers: PeersFile,
     stop_api: Option<oneshot::Sender<()>>,
     api: JoinHandle<()>,
     swarm: JoinHandle<()>,
@@ -99,11 +98,11 @@ impl RunningNode {
         };
         let (lanes, waiting) = lanes();
         let (net, swarm) = Net::start(NetStart {
-            settings: config.net.clone(),
+            settings: NetSettings { faults: config.faults, ..config.net.clone() },
             network: genesis.id(),
             key: keys.signing().clone(),
             inputs: lanes.for_network(),
-            known_peers: read_peers(directory.path()),
+            known_peers: peers_file::read(directory.path()),
         })
         .await?;
         let (notified, notifications) = watch::channel(Cursor::START);
@@ -184,6 +183,7 @@ impl RunningNode {
             version: env!("CARGO_PKG_VERSION").to_owned(),
         };
         let control = Some(Control::start(hands));
+        let peers = PeersFile::keep(directory.path(), net.clone());
         directory.write_ready(&ready)?;
         Ok(Self {
             ready,
@@ -191,6 +191,7 @@ impl RunningNode {
             directory,
             lanes,
             net,
+            peers,
             stop_api: Some(stop_api),
             api,
             swarm,
@@ -234,7 +235,7 @@ impl RunningNode {
         }
         let _ = self.lanes.offer(Input::Shutdown);
         let ended = self.ended().await;
-        write_peers(self.directory.path(), &self.net.known_peers().await);
+        self.peers.close(&self.net).await;
         self.net.stop().await;
         let _ = (&mut self.swarm).await;
         ended
@@ -300,22 +301,4 @@ fn seed() -> u64 {
     let mut bytes = [0; 8];
     SystemRandom.fill(&mut bytes);
     u64::from_le_bytes(bytes)
-}
-
-fn read_peers(directory: &Path) -> Vec<KnownPeer> {
-    let path = directory.join(PEERS_FILE);
-    let Ok(bytes) = std::fs::read(&path) else { return Vec::new() };
-    serde_json::from_slice(&bytes).unwrap_or_else(|error| {
-        // Nothing is lost: seeds and Kademlia find peers again.
-        tracing::warn!(path = %path.display(), %error, "known peers are not readable and are forgotten");
-        Vec::new()
-    })
-}
-
-fn write_peers(directory: &Path, peers: &[KnownPeer]) {
-    let path = directory.join(PEERS_FILE);
-    let written = serde_json::to_vec_pretty(peers).map_err(std::io::Error::other);
-    if let Err(error) = written.and_then(|bytes| write_whole(&path, &bytes)) {
-        tracing::warn!(path = %path.display(), %error, "known peers were not written");
-    }
 }

@@ -7,7 +7,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use std::net::SocketAddr;
 use tidepool_lab::{Launch, LaunchError, NodeSpec, RunningNode as LabNode};
-use tidepool_net::Loopback;
+use tidepool_net::{Loopback, NetFaults};
 use tidepool_protocol::NetworkGenesis;
 
 /// The engines' caches of a whole mesh, in MiB, shared out among its nodes.
@@ -16,13 +16,20 @@ const CACHE_MIB: u64 = 256;
 /// Starts the nodes of one mesh.
 pub struct InProcess {
     cache_mib: u64,
+    faults: NetFaults,
 }
 
 impl InProcess {
     /// For a mesh of `nodes`.
     #[must_use]
     pub fn new(nodes: usize) -> Self {
-        Self { cache_mib: (CACHE_MIB / nodes.max(1) as u64).max(4) }
+        Self { cache_mib: (CACHE_MIB / nodes.max(1) as u64).max(4), faults: NetFaults::default() }
+    }
+
+    /// The same with faults on purpose in each node.
+    #[must_use]
+    pub fn with_faults(self, faults: NetFaults) -> Self {
+        Self { faults, ..self }
     }
 
     fn config(&self, spec: &NodeSpec) -> Result<Config, String> {
@@ -36,6 +43,7 @@ impl InProcess {
         let seeds = spec.seeds.iter().map(|seed| seed.parse().map_err(|error| format!("seed {seed}: {error}")));
         config.net.seeds = seeds.collect::<Result<_, String>>()?;
         config.store.cache_mib = self.cache_mib;
+        config.faults = self.faults;
         config.node.verify_threads = 1;
         // A mesh on one machine should show a loss mended within a breath.
         config.node.anti_entropy_s = 5;

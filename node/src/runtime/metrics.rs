@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tidepool_kernel::{Counters, StoreReader};
-use tidepool_net::NetHandle;
+use tidepool_net::{NetHandle, Via};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -82,8 +82,13 @@ fn kernel(node: &str, counters: &Counters) {
     for (name, value) in [
         ("tidepool_envelopes_duplicate_total", counters.duplicates),
         ("tidepool_envelopes_evicted_total", counters.evicted),
+        ("tidepool_envelopes_not_held_total", counters.not_held),
+        ("tidepool_envelopes_void_total", counters.void),
         ("tidepool_envelopes_ephemeral_total", counters.ephemeral),
+        ("tidepool_pending_added_total", counters.pending_added),
         ("tidepool_pending_dropped_total", counters.pending_dropped),
+        ("tidepool_chains_missing_total", counters.chains_missing),
+        ("tidepool_sync_begun_total", counters.sync_begun),
         ("tidepool_bundles_total", counters.bundles),
         ("tidepool_bundle_bytes_total", counters.bundle_bytes),
         ("tidepool_batches_total", counters.batches),
@@ -110,8 +115,26 @@ fn kernel(node: &str, counters: &Counters) {
     gauge(node, "tidepool_peers", counters.peers);
 }
 
+/// All ways in which a peer can be reached: each has its gauge, also when nobody is reached so.
+const WAYS: [Via; 5] = [Via::Tcp, Via::Quic, Via::PunchedTcp, Via::PunchedQuic, Via::Relay];
+
 fn network(node: &str, net: &NetHandle) {
     for (name, _, value) in net.counters().each() {
         metrics::counter!(format!("tidepool_net_{name}_total"), "node" => node.to_owned()).absolute(value);
     }
+    let status = net.status().borrow().clone();
+    gauge(node, "tidepool_net_greylisted", status.greylisted as u64);
+    gauge(node, "tidepool_net_known_peers", status.known_peers as u64);
+    gauge(node, "tidepool_net_routing_peers", status.routing_peers as u64);
+    let mut ways = BTreeMap::from(WAYS.map(|way| (way.name(), 0_u64)));
+    for peer in &status.peers {
+        *ways.entry(peer.via.name()).or_default() += 1;
+    }
+    for (way, peers) in ways {
+        #[allow(clippy::cast_precision_loss, reason = "gauges are floats; a node has some hundred peers")]
+        metrics::gauge!("tidepool_net_peers", "node" => node.to_owned(), "via" => way).set(peers as f64);
+    }
+    #[allow(clippy::cast_precision_loss, reason = "scores are shown, not computed with")]
+    let lowest = status.peers.iter().map(|peer| peer.score).min().unwrap_or(0) as f64;
+    metrics::gauge!("tidepool_net_score_lowest", "node" => node.to_owned()).set(lowest);
 }

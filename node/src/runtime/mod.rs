@@ -14,13 +14,14 @@ mod kernel_port;
 mod lanes;
 mod metrics;
 mod network_port;
+mod peers_file;
 mod replies;
 mod timers;
 mod verifier;
 
-pub(crate) use assembly::PEERS_FILE;
 pub use assembly::{KEY_FILE, RunningNode, Setup, node_keys, store_path, store_settings};
 pub(crate) use clock::now;
 pub use driver::Ended;
 pub use error::StartError;
 pub use in_process::InProcess;
+pub(crate) use peers_file::PEERS_FILE;

@@ -22,10 +22,16 @@ impl NetworkPort for NetworkLink {
             addresses: peer.addresses.iter().map(ToString::to_string).collect(),
             agent_version: Some(peer.agent.clone()).filter(|agent| !agent.is_empty()),
             rtt_ms: peer.rtt_us.map(|micros| micros.div_ceil(1000)),
+            via: peer.via.name(),
+            direction: peer.direction.name(),
+            since_ms: peer.since_ms,
+            score: peer.score,
         });
         NetworkStatus {
             peer_id: status.peer_id.clone(),
             listen: status.listen.iter().map(ToString::to_string).collect(),
+            reachability: status.reachability.name(),
+            greylisted: status.greylisted,
             peers: peers.collect(),
             topics: status.topics.iter().map(|topic| topic.name.clone()).collect(),
         }

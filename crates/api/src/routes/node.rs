@@ -3,15 +3,15 @@
 use crate::App;
 use crate::answer::ok;
 use crate::error::ApiError;
-use crate::shapes::Text;
+use crate::shapes::{Iso, Text};
 use axum::extract::State;
 use axum::response::Response;
 use data_encoding::HEXLOWER;
 use serde::Serialize;
 use std::sync::Arc;
 use tidepool_home::{NodeView, PeerStatus, ShardView};
-use tidepool_protocol::NodeId;
 use tidepool_protocol::ids::sha256;
+use tidepool_protocol::{NodeId, TimeMs};
 
 #[derive(Debug, Serialize)]
 struct NodeAnswer<'a> {
@@ -24,6 +24,9 @@ struct NodeAnswer<'a> {
     topics: &'a [String],
     peers: Vec<PeerJson<'a>>,
     peer_count: usize,
+    /// Whether others can reach this node: `public`, `private`, or `unknown` while nobody has tried.
+    reachability: &'a str,
+    greylisted: usize,
     local_agents: u64,
     shards: Vec<ShardJson<'a>>,
     /// Over all shards that this node holds: equal on two nodes that hold the same shards and the same envelopes.
@@ -44,6 +47,10 @@ struct PeerJson<'a> {
     addresses: &'a [String],
     agent_version: Option<&'a str>,
     rtt_ms: Option<u64>,
+    via: &'a str,
+    direction: &'a str,
+    since: Iso,
+    score: i64,
 }
 
 #[derive(Debug, Serialize)]
@@ -76,6 +83,8 @@ pub(crate) async fn node(State(app): State<Arc<App>>) -> Result<Response, ApiErr
         topics: &view.status.topics,
         peers: view.status.peers.iter().map(peer).collect(),
         peer_count: view.status.peers.len(),
+        reachability: view.status.reachability,
+        greylisted: view.status.greylisted,
         local_agents: view.local_agents,
         shards: view.shards.iter().map(shard).collect(),
         digest: digest(&view),
@@ -90,6 +99,10 @@ fn peer(peer: &PeerStatus) -> PeerJson<'_> {
         addresses: &peer.addresses,
         agent_version: peer.agent_version.as_deref(),
         rtt_ms: peer.rtt_ms,
+        via: peer.via,
+        direction: peer.direction,
+        since: Iso(TimeMs(peer.since_ms)),
+        score: peer.score,
     }
 }
 

@@ -18,6 +18,8 @@ fn handle() -> (NetHandle, mpsc::Receiver<Command>) {
         peer_id: String::new(),
         listen: Vec::new(),
         external: Vec::new(),
+        reachability: crate::status::Reachability::Unknown,
+        greylisted: 0,
         peers: Vec::new(),
         topics: Vec::new(),
         routing_peers: 0,

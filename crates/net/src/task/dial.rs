@@ -1,9 +1,10 @@
 //! Whom to dial, and when: seeds for ever, peers whose connection broke, and known ones while more are wanted.
 
 use super::Task;
+use super::peers::unix_ms;
 use crate::address::{peer_in, without_peer};
 use crate::backoff;
-use crate::book::KnownPeer;
+use crate::book::{KnownPeer, LOST_REDIAL_MAX};
 use crate::counters::count;
 use libp2p::PeerId;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
@@ -36,6 +37,8 @@ struct Seed {
     dialling: Option<ConnectionId>,
     /// Dials since it was last found to be of our network.
     tries: u32,
+    /// It was found to be of our network: when it is lost, it is back soon.
+    met: bool,
     due: Instant,
     /// It is this node itself.
     own: bool,
@@ -50,6 +53,7 @@ impl Dials {
             address: address.clone(),
             dialling: None,
             tries: 0,
+            met: false,
             due: now,
         };
         Self { seeds: seeds.iter().map(seed).collect(), shunned: BTreeMap::new() }
@@ -71,6 +75,7 @@ impl Dials {
     pub(super) fn identified(&mut self, peer: &PeerId) {
         for seed in self.seeds.iter_mut().filter(|seed| seed.peer.as_ref() == Some(peer)) {
             seed.tries = 0;
+            seed.met = true;
         }
     }
 
@@ -102,10 +107,11 @@ impl Task {
     /// Takes over the peers of the last run.
     pub(crate) fn remember(&mut self, known: Vec<KnownPeer>) {
         let (local, now) = (*self.swarm.local_peer_id(), Instant::now());
-        for KnownPeer { peer, addresses } in known {
+        for KnownPeer { peer, addresses, seen_ms } in known {
             if peer.0 != local {
                 let addresses = addresses.into_iter().map(without_peer).collect();
                 self.book.learn(peer.0, addresses, false, now);
+                self.book.met(&peer.0, seen_ms);
             }
         }
     }
@@ -131,7 +137,8 @@ impl Task {
             let seed = &mut self.dials.seeds[place];
             seed.dialling = dialled.is_ok().then_some(connection);
             seed.tries = seed.tries.saturating_add(1);
-            seed.due = now + backoff::delay(seed.tries, self.timing.redial_max);
+            let cap = if seed.met { self.timing.redial_max.min(LOST_REDIAL_MAX) } else { self.timing.redial_max };
+            seed.due = now + backoff::delay(seed.tries, cap);
         }
     }
 
@@ -148,7 +155,7 @@ impl Task {
         for peer in self.book.due(now, more, room, busy) {
             if let Err(error) = self.dial_peer(peer) {
                 // One that is dialled already is no failure, but its turn is over either way.
-                self.book.failed(&peer, now);
+                self.book.failed(&peer, now, unix_ms());
                 tracing::debug!(%peer, %error, "known peer not dialled");
             }
         }
@@ -170,7 +177,7 @@ impl Task {
         self.dials.failed(connection, error);
         if let Some(peer) = peer {
             if !self.peers.contains_key(&peer) {
-                self.book.failed(&peer, Instant::now());
+                self.book.failed(&peer, Instant::now(), unix_ms());
             }
             self.not_reached(&peer);
         }

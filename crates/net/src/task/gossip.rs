@@ -1,8 +1,11 @@
 //! Gossip: frames in with their verdicts, frames out with their outcomes, topics joined and left.
 
 use super::{Task, search};
+use crate::conduct::BEYOND_RATE;
 use crate::counters::{add, count};
 use crate::gossip::ident_topic;
+use crate::score;
+use crate::settings::NetFaults;
 use bytes::Bytes;
 use libp2p::PeerId;
 use libp2p::gossipsub::{Event, Message, MessageAcceptance, MessageId, PublishError};
@@ -34,6 +37,26 @@ struct Waiting {
     message: MessageId,
     source: PeerId,
     since: Instant,
+}
+
+/// Frames that a test wants dropped: so many of each hundred, evenly, without a source of chance.
+#[derive(Debug)]
+pub(super) struct Faults {
+    wanted: NetFaults,
+    seen: u64,
+}
+
+impl Faults {
+    pub(super) fn new(wanted: NetFaults) -> Self {
+        Self { wanted, seen: 0 }
+    }
+
+    fn drops(&mut self) -> bool {
+        // 61 and 100 have no common divisor: in each hundred every rest comes once, in no order that a sender follows.
+        let rest = self.seen.wrapping_mul(61) % 100;
+        self.seen = self.seen.wrapping_add(1);
+        rest < u64::from(self.wanted.gossip_drop_percent)
+    }
 }
 
 impl Task {
@@ -71,6 +94,17 @@ impl Task {
             self.report(&message, &source, Verdict::Ignore);
             return;
         };
+        if self.faults.drops() {
+            count(&self.counters.gossip_dropped_fault);
+            self.report(&message, &source, Verdict::Ignore);
+            return;
+        }
+        if !self.conduct.takes_frame(source, Instant::now()) {
+            count(&self.counters.gossip_dropped_rate);
+            self.report(&message, &source, Verdict::Ignore);
+            self.blame(source, BEYOND_RATE);
+            return;
+        }
         if content.data.len() > BUNDLE_BYTES_MAX {
             count(&self.counters.gossip_oversize);
             self.report(&message, &source, Verdict::Reject);
@@ -171,6 +205,11 @@ impl Task {
         if let Err(error) = self.swarm.behaviour_mut().gossip.subscribe(&ident_topic(topic, self.network)) {
             tracing::error!(?topic, %error, "a topic cannot be joined");
             return;
+        }
+        let scored =
+            self.swarm.behaviour_mut().gossip.set_topic_params(ident_topic(topic, self.network), score::topic_params());
+        if let Err(error) = scored {
+            tracing::error!(?topic, %error, "a topic cannot be scored");
         }
         self.topics.insert(topic, search::Announcement::new(self.timing));
         self.changed = true;

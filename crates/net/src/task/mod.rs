@@ -2,8 +2,10 @@
 //!
 //! ```text
 //! commands ──► effects: gossip.rs (judge, publish, join), sync.rs (request, respond), search.rs (connect), peers.rs (block)
-//! swarm    ──► events:  gossip.rs, sync.rs, search.rs (Kademlia, mDNS), peers.rs (connections, identify, ping)
-//! tick     ──► dial.rs (seeds, redials), search.rs (look-ups due), peers.rs (silent peers), snapshot.rs (status)
+//! swarm    ──► events:  gossip.rs, sync.rs, search.rs (Kademlia, mDNS), peers.rs (connections, identify, ping),
+//!                       reach.rs (AutoNAT, relays, DCUtR)
+//! tick     ──► dial.rs (seeds, redials), search.rs (look-ups due), peers.rs (silent peers, scores), reach.rs (relays),
+//!              snapshot.rs (status)
 //! ```
 //!
 //! Nothing here waits, decodes a body, or checks a signature of an envelope: whatever the swarm's task does for one peer,
@@ -12,12 +14,14 @@
 mod dial;
 mod gossip;
 mod peers;
+mod reach;
 mod search;
 mod snapshot;
 mod sync;
 
 use crate::behaviour::{NodeBehaviour, NodeBehaviourEvent};
 use crate::book::Book;
+use crate::conduct::{Conduct, LIE};
 use crate::counters::{Counters, count};
 use crate::gossip::{HEARTBEAT, HISTORY_LENGTH, NetworkTopics};
 use crate::handle::Command;
@@ -52,6 +56,10 @@ pub(crate) struct Timing {
     pub(crate) redial_max: Duration,
     /// A peer that joined no topic for this long is sent away: its gossip is broken, and a new connection heals it.
     pub(crate) silent_after: Duration,
+    /// Between two pings on one connection, and between a ping and giving up its answer.
+    pub(crate) ping: Duration,
+    /// A connection on which no ping was answered for this long is closed.
+    pub(crate) unheard_after: Duration,
     /// After this gossipsub has forgotten a frame, and its verdict is lost.
     pub(crate) forgotten_after: Duration,
     /// The first wait between two look-ups of one kind; it doubles while they bring nothing.
@@ -63,12 +71,16 @@ pub(crate) struct Timing {
 impl Timing {
     pub(crate) fn of(loopback: bool) -> Self {
         let silent_after = Duration::from_secs(30);
+        let unheard_after = Duration::from_secs(30);
+        let ping = Duration::from_secs(10);
         let forgotten_after = HEARTBEAT.saturating_mul(HISTORY_LENGTH);
         if loopback {
             Self {
                 tick: Duration::from_millis(200),
                 redial_max: Duration::from_secs(5),
                 silent_after,
+                ping,
+                unheard_after,
                 forgotten_after,
                 lookup_first: Duration::from_secs(1),
                 lookup_max: Duration::from_secs(5 * 60),
@@ -78,6 +90,8 @@ impl Timing {
                 tick: Duration::from_millis(500),
                 redial_max: Duration::from_secs(60),
                 silent_after,
+                ping,
+                unheard_after,
                 forgotten_after,
                 lookup_first: Duration::from_secs(10),
                 lookup_max: Duration::from_secs(10 * 60),
@@ -104,6 +118,11 @@ pub(crate) struct Task {
     verdicts: gossip::Verdicts,
     calls: sync::Calls,
     search: search::Search,
+    conduct: Conduct,
+    /// When scores were last looked at.
+    judged: Instant,
+    reach: reach::Reach,
+    faults: gossip::Faults,
     stopping: bool,
     /// Something that the status shows has changed.
     changed: bool,
@@ -132,6 +151,10 @@ impl Task {
             peers: BTreeMap::new(),
             verdicts: gossip::Verdicts::default(),
             calls: sync::Calls::default(),
+            conduct: Conduct::default(),
+            judged: Instant::now(),
+            reach: reach::Reach::default(),
+            faults: gossip::Faults::new(settings.faults),
             stopping: false,
             changed: true,
             shown: Instant::now(),
@@ -208,7 +231,9 @@ impl Task {
             Effect::Block(peer) => self.block(&peer),
             Effect::Penalise { peer, offence } => {
                 tracing::warn!(offence = offence.label(), "a peer's answers contradict one another");
-                self.block(&peer);
+                if let Some(id) = crate::peer::peer_id(&peer) {
+                    self.blame(id, LIE);
+                }
             }
             Effect::Verify { .. }
             | Effect::SetTimer { .. }
@@ -240,8 +265,10 @@ impl Task {
                 self.swarm.remove_external_address(&address);
                 self.changed = true;
             }
-            SwarmEvent::ListenerClosed { addresses, reason, .. } => {
-                tracing::warn!(?addresses, ?reason, "a listener closed");
+            SwarmEvent::ListenerClosed { listener_id, addresses, reason } => {
+                if !self.on_listener_closed(listener_id) {
+                    tracing::warn!(?addresses, ?reason, "a listener closed");
+                }
                 self.changed = true;
             }
             SwarmEvent::ListenerError { error, .. } => tracing::warn!(%error, "a listener failed"),
@@ -258,6 +285,13 @@ impl Task {
             NodeBehaviourEvent::Identify(event) => self.on_identify_event(event),
             NodeBehaviourEvent::Ping(event) => self.on_ping_event(&event),
             NodeBehaviourEvent::Mdns(event) => self.on_mdns_event(event),
+            NodeBehaviourEvent::Tester(event) => self.on_tested(&event),
+            NodeBehaviourEvent::Tested(event) => {
+                tracing::debug!(client = %event.client, address = %event.tested_addr, "tested a peer's address");
+            }
+            NodeBehaviourEvent::RelayClient(event) => self.on_relay_client_event(&event),
+            NodeBehaviourEvent::RelayServer(event) => self.on_relay_server_event(&event),
+            NodeBehaviourEvent::Puncher(event) => self.on_punched(&event),
             NodeBehaviourEvent::Gate(never)
             | NodeBehaviourEvent::Blocked(never)
             | NodeBehaviourEvent::Limits(never)
@@ -268,6 +302,10 @@ impl Task {
     fn on_tick(&mut self) {
         self.expire_verdicts();
         self.send_silent_peers_away();
+        self.close_unheard();
+        self.judge_conduct();
+        self.look_for_relays();
+        self.close_needless_circuits();
         self.dial_seeds();
         self.dial_known();
         self.look_up();

@@ -9,11 +9,12 @@ use crate::address::{self, Realm};
 use crate::behaviour::{kad_protocol, network_version};
 use crate::counters::count;
 use crate::peer::{peer_id, peer_of};
-use crate::status::Direction;
+use crate::score;
+use crate::status::{Direction, Via};
 use libp2p::core::ConnectedPoint;
 use libp2p::swarm::{ConnectionError, ConnectionId};
 use libp2p::{PeerId, identify, ping};
-use multiaddr::Multiaddr;
+use multiaddr::{Multiaddr, Protocol};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tidepool_kernel::{Input, Peer};
@@ -25,8 +26,8 @@ const TEXT_CHARS_MAX: usize = 64;
 /// The most protocols of one peer that are kept, for show.
 const PROTOCOLS_MAX: usize = 32;
 
-/// Pings in a row without an answer after which a connection is closed.
-const UNANSWERED_MAX: u32 = 2;
+/// How often scores are looked at.
+const CONDUCT_EVERY: Duration = Duration::from_secs(1);
 
 /// The most peers that are kept away; beyond it a lie still costs the connection, and nothing more.
 const BLOCKED_MAX: usize = 65_536;
@@ -37,11 +38,9 @@ pub(super) struct Connected {
     pub(super) peer: Peer,
     pub(super) since: Instant,
     pub(super) since_ms: u64,
-    pub(super) connections: Vec<(ConnectionId, Multiaddr, Direction)>,
+    pub(super) connections: Vec<Connection>,
     pub(super) topics: BTreeSet<Topic>,
     pub(super) rtt: Option<Duration>,
-    /// Pings in a row that were not answered.
-    unanswered: u32,
     /// What identify said; `None` before it did.
     pub(super) identity: Option<Identity>,
     /// What it asked before that.
@@ -50,6 +49,38 @@ pub(super) struct Connected {
     sent_away: bool,
     /// Its gossip is broken; a new connection heals it.
     broken: bool,
+}
+
+/// One connection to a peer.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) id: ConnectionId,
+    pub(super) address: Multiaddr,
+    pub(super) direction: Direction,
+    pub(super) opened: Instant,
+    /// It goes through a relay.
+    pub(super) relayed: bool,
+    /// It is direct, and was made while there was one through a relay.
+    punched: bool,
+    /// When a ping on it was last answered.
+    heard: Instant,
+}
+
+impl Connection {
+    pub(super) fn is_outbound(&self) -> bool {
+        self.direction == Direction::Outbound
+    }
+
+    pub(super) fn via(&self) -> Via {
+        let quic = self.address.iter().any(|part| part == Protocol::QuicV1);
+        match (self.relayed, self.punched, quic) {
+            (true, ..) => Via::Relay,
+            (false, true, true) => Via::PunchedQuic,
+            (false, true, false) => Via::PunchedTcp,
+            (false, false, true) => Via::Quic,
+            (false, false, false) => Via::Tcp,
+        }
+    }
 }
 
 /// What a peer says of itself.
@@ -67,7 +98,7 @@ impl Connected {
 
     /// How near it was seen: the nearest of its connections.
     fn realm(&self) -> Option<Realm> {
-        self.connections.iter().filter_map(|(_, address, _)| address::realm(&dialled_form(address))).min()
+        self.connections.iter().filter_map(|connection| address::realm(&dialled_form(&connection.address))).min()
     }
 }
 
@@ -96,7 +127,7 @@ impl Task {
         };
         if direction == Direction::Outbound {
             let address = address::without_peer(address.clone());
-            if address::realm(&address).is_some() {
+            if address::realm(&address).is_some() || address::circuit(&address).is_some() {
                 self.book.learn(id, vec![address], true, now);
             }
         }
@@ -108,13 +139,15 @@ impl Task {
             connections: Vec::with_capacity(2),
             topics: BTreeSet::new(),
             rtt: None,
-            unanswered: 0,
             identity: None,
             early: Vec::new(),
             sent_away: false,
             broken: false,
         });
-        entry.connections.push((connection, address, direction));
+        let relayed = endpoint.is_relayed();
+        let punched = !relayed && entry.connections.iter().any(|known| known.relayed);
+        let (id_of, opened, heard) = (connection, now, now);
+        entry.connections.push(Connection { id: id_of, address, direction, opened, relayed, punched, heard });
         self.found(&id);
     }
 
@@ -129,7 +162,7 @@ impl Task {
         self.changed = true;
         if remaining > 0 {
             if let Some(peer) = self.peers.get_mut(&id) {
-                peer.connections.retain(|(known, ..)| *known != connection);
+                peer.connections.retain(|known| known.id != connection);
             }
             return;
         }
@@ -137,11 +170,12 @@ impl Task {
         let idle = matches!(cause, Some(ConnectionError::KeepAliveTimeout));
         tracing::debug!(peer = %id, idle, cause = cause.map(tracing::field::display), "disconnected");
         if peer.is_known() {
+            self.book.met(&id, unix_ms());
             self.book.disconnected(&id, peer.broken || (!peer.sent_away && !idle), Instant::now());
             self.inbox.deliver(Input::PeerDisconnected { peer: peer.peer });
         } else {
             // It hung up before it said who it is (it may have no room for us): a failure like any other.
-            self.book.failed(&id, Instant::now());
+            self.book.failed(&id, Instant::now(), unix_ms());
         }
     }
 
@@ -167,7 +201,7 @@ impl Task {
         });
         self.changed = true;
         if first {
-            self.book.connected(&id, Instant::now());
+            self.book.met(&id, unix_ms());
             self.dials.identified(&id);
             let (peer, topics, early) = (peer.peer, peer.topics.clone(), std::mem::take(&mut peer.early));
             self.inbox.deliver(Input::PeerConnected { peer });
@@ -218,22 +252,68 @@ impl Task {
         }
     }
 
-    /// Keeps the round trip. A connection that twice in a row brought no answer is dead (its other end lost power, or a
-    /// partition swallows everything): TCP would take a quarter of an hour to say so.
+    /// A peer's score, rounded; 0 when it has none.
+    pub(super) fn score(&self, id: &PeerId) -> i64 {
+        let score = self.swarm.behaviour().gossip.peer_score(id).unwrap_or(0.0);
+        #[allow(clippy::cast_possible_truncation, reason = "a float as an integer saturates, which is what is shown")]
+        let rounded = score.round() as i64;
+        rounded
+    }
+
+    /// Takes points from a peer for what it did.
+    pub(super) fn blame(&mut self, id: PeerId, points: f64) {
+        let score = self.conduct.blame(id, points, Instant::now());
+        self.swarm.behaviour_mut().gossip.set_application_score(&id, score);
+    }
+
+    /// Renews what conduct adds to scores, and sends away whose score fell too low.
+    pub(super) fn judge_conduct(&mut self) {
+        let now = Instant::now();
+        if now.duration_since(self.judged) < CONDUCT_EVERY {
+            return;
+        }
+        self.judged = now;
+        let peers = &self.peers;
+        for (id, score) in self.conduct.scores(now, |id| peers.contains_key(id)) {
+            self.swarm.behaviour_mut().gossip.set_application_score(&id, score);
+        }
+        let gossip = &self.swarm.behaviour().gossip;
+        let low = |id: &&PeerId| gossip.peer_score(id).is_some_and(|score| score < score::GREYLIST);
+        for id in self.peers.keys().filter(low).copied().collect::<Vec<_>>() {
+            let score = self.score(&id);
+            tracing::warn!(peer = %id, score, allowed = score::GREYLIST, "grey-listed");
+            count(&self.counters.peers_greylisted);
+            self.swarm.behaviour_mut().gate.greylist(id, score::GREYLIST_FOR, now);
+            self.send_away(&id);
+        }
+    }
+
+    /// Keeps the round trip, and when the connection was last alive.
     pub(super) fn on_ping_event(&mut self, event: &ping::Event) {
-        let Some(peer) = self.peers.get_mut(&event.peer) else { return };
-        match &event.result {
-            Ok(rtt) => {
-                peer.rtt = Some(*rtt);
-                peer.unanswered = 0;
-            }
-            Err(ping::Failure::Unsupported) => {}
-            Err(ping::Failure::Timeout | ping::Failure::Other { .. }) => {
-                peer.unanswered += 1;
-                if peer.unanswered >= UNANSWERED_MAX {
-                    tracing::info!(peer = %event.peer, "answers no pings, is disconnected");
-                    self.swarm.close_connection(event.connection);
-                }
+        let (Some(peer), Ok(rtt)) = (self.peers.get_mut(&event.peer), &event.result) else { return };
+        peer.rtt = Some(*rtt);
+        if let Some(connection) = peer.connections.iter_mut().find(|known| known.id == event.connection) {
+            connection.heard = Instant::now();
+        }
+    }
+
+    /// Closes connections on which no ping was answered for long: their other end lost power, a partition swallows
+    /// everything, or a peer reads so slowly that pings wait behind what it has not read. TCP would take a quarter of an
+    /// hour to say so. A peer that does not speak the ping protocol is one of these.
+    pub(super) fn close_unheard(&mut self) {
+        let unheard_after = self.timing.unheard_after;
+        let unheard: Vec<_> = self
+            .peers
+            .iter()
+            .flat_map(|(id, peer)| peer.connections.iter().map(move |connection| (*id, connection)))
+            .filter(|(_, connection)| connection.heard.elapsed() > unheard_after)
+            .map(|(id, connection)| (id, connection.id))
+            .collect();
+        for (peer, connection) in unheard {
+            // It answers `false` when the connection closes already.
+            if self.swarm.close_connection(connection) {
+                count(&self.counters.connections_unheard);
+                tracing::info!(%peer, "answers no pings, is disconnected");
             }
         }
     }
@@ -271,7 +351,7 @@ impl Task {
     }
 }
 
-fn unix_ms() -> u64 {
+pub(super) fn unix_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

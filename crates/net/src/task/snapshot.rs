@@ -2,7 +2,7 @@
 
 use super::Task;
 use crate::gossip::ident_topic;
-use crate::status::{Direction, NetStatus, PeerStatus, TopicStatus};
+use crate::status::{Direction, NetStatus, PeerStatus, TopicStatus, Via};
 use libp2p::PeerId;
 use multiaddr::Multiaddr;
 use std::time::{Duration, Instant};
@@ -37,6 +37,8 @@ impl Task {
             peer_id: local.to_base58(),
             listen: self.swarm.listeners().map(with_peer).collect(),
             external: self.swarm.external_addresses().map(with_peer).collect(),
+            reachability: self.reach.state,
+            greylisted: self.swarm.behaviour().gate.greylisted(),
             peers: self.peers.iter().filter_map(|(id, peer)| self.peer_status(id, peer)).collect(),
             topics: self.topics.keys().map(|topic| self.topic_status(*topic)).collect(),
             routing_peers: self.swarm.behaviour_mut().kad.kbuckets().map(|bucket| bucket.num_entries()).sum(),
@@ -49,8 +51,10 @@ impl Task {
         Some(PeerStatus {
             peer_id: id.to_base58(),
             peer: peer.peer,
-            addresses: peer.connections.iter().map(|(_, address, _)| address.clone()).collect(),
-            direction: peer.connections.first().map_or(Direction::Inbound, |(.., direction)| *direction),
+            addresses: peer.connections.iter().map(|connection| connection.address.clone()).collect(),
+            direction: peer.connections.first().map_or(Direction::Inbound, |connection| connection.direction),
+            via: peer.connections.iter().map(|connection| connection.via()).min().unwrap_or(Via::Relay),
+            score: self.score(id),
             since_ms: peer.since_ms,
             agent: identity.agent.clone(),
             protocols: identity.protocols.clone(),

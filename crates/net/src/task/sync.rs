@@ -1,7 +1,8 @@
 //! Requests: ours with their answers, peers' with our answers. Each is bounded in number, by peer and in all.
 
 use super::Task;
-use crate::codec::Answer;
+use crate::codec::{Answer, Question, is_to_blame};
+use crate::conduct::{BEYOND_RATE, BROKEN_FRAME};
 use crate::counters::count;
 use crate::peer::peer_id;
 use bytes::Bytes;
@@ -9,6 +10,7 @@ use libp2p::PeerId;
 use libp2p::request_response::{Event, InboundRequestId, Message, OutboundFailure, OutboundRequestId, ResponseChannel};
 use std::collections::{BTreeMap, HashMap};
 use std::io;
+use std::time::Instant;
 use tidepool_kernel::{Channel, Input, Peer, RequestFailure, RequestId};
 use tidepool_protocol::limits::SYNC_FRAME_BYTES_MAX;
 
@@ -45,10 +47,16 @@ pub(super) struct EarlyRequest {
 }
 
 impl Task {
-    pub(super) fn on_sync_event(&mut self, event: Event<Bytes, Answer>) {
+    pub(super) fn on_sync_event(&mut self, event: Event<Question, Answer>) {
         match event {
             Event::Message { peer, message: Message::Request { request_id, request, channel }, .. } => {
-                self.on_request(peer, EarlyRequest { id: request_id, frame: request, answer: channel });
+                match request {
+                    Question::Frame(frame) => {
+                        self.on_request(peer, EarlyRequest { id: request_id, frame, answer: channel });
+                    }
+                    // The channel is dropped with it: the stream closes without an answer.
+                    Question::Garbage => self.blame(peer, BROKEN_FRAME),
+                }
             }
             Event::Message { message: Message::Response { request_id, response }, .. } => {
                 let result = match response {
@@ -59,6 +67,9 @@ impl Task {
             }
             Event::OutboundFailure { peer, request_id, error, .. } => {
                 tracing::debug!(%peer, %error, "a request failed");
+                if matches!(&error, OutboundFailure::Io(error) if is_to_blame(error)) {
+                    self.blame(peer, BROKEN_FRAME);
+                }
                 self.on_answer(request_id, Err(failure(&error)));
             }
             Event::InboundFailure { peer, request_id, error, .. } => {
@@ -95,6 +106,12 @@ impl Task {
     }
 
     fn hand_over(&mut self, id: PeerId, from: Peer, request: EarlyRequest) {
+        if !self.conduct.takes_request(id, Instant::now()) {
+            count(&self.counters.requests_in_beyond_rate);
+            self.blame(id, BEYOND_RATE);
+            self.answer_busy(request);
+            return;
+        }
         let of_peer = self.calls.inbound.values().filter(|inbound| inbound.peer == id).count();
         if self.calls.inbound.len() >= IN_MAX || of_peer >= IN_PER_PEER_MAX {
             self.answer_busy(request);
@@ -152,7 +169,7 @@ impl Task {
             return;
         }
         let addresses = self.book.addresses(&id);
-        let call = self.swarm.behaviour_mut().sync.send_request_with_addresses(&id, frame, addresses);
+        let call = self.swarm.behaviour_mut().sync.send_request_with_addresses(&id, Question::Frame(frame), addresses);
         self.calls.out.insert(call, (request, id));
     }
 

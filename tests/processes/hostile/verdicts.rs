@@ -1,8 +1,8 @@
 //! Frames from a peer that does not keep the rules change nothing and are counted; an author who comes before its identity
 //! is shown once the identity is there.
 
-use super::stranger::{Author, Stranger, now};
-use super::support::{Node, http};
+use crate::stranger::{Author, Stranger, now};
+use crate::support::{Node, http};
 use bytes::Bytes;
 use tidepool_protocol::{Bundle, SecretKey, Signer};
 

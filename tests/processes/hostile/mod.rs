@@ -1,0 +1,3 @@
+//! Peers that do not keep the rules, against a real node.
+
+mod verdicts;
