@@ -2,8 +2,6 @@
 
 use bytes::Bytes;
 use imbl::OrdMap;
-use std::cmp::Ordering;
-use std::iter::Peekable;
 use std::ops::Bound;
 use tidepool_views::{ReadError, RowWrite};
 
@@ -88,55 +86,115 @@ pub(crate) enum Direction {
 }
 
 impl Direction {
-    fn first(self, a: &[u8], b: &[u8]) -> Ordering {
+    /// Whether a walk in this direction comes to `a` before `b`.
+    fn is_first(self, a: &[u8], b: &[u8]) -> bool {
         match self {
-            Self::Up => a.cmp(b),
-            Self::Down => b.cmp(a),
+            Self::Up => a < b,
+            Self::Down => a > b,
         }
     }
 }
 
-/// The rows of one layer in the walk's direction.
-pub(crate) type Layer<'a> = Box<dyn Iterator<Item = Result<(Bytes, Option<Bytes>), ReadError>> + 'a>;
+/// A layer under all memtables: rows that hide nothing.
+pub(crate) trait Ground {
+    /// The row that comes next in the walk's direction.
+    fn peek(&mut self) -> Result<Option<(&Bytes, &Bytes)>, ReadError>;
+
+    /// Goes on behind it.
+    fn advance(&mut self);
+}
+
+/// No rows at all.
+pub(crate) struct Nothing;
+
+impl Ground for Nothing {
+    fn peek(&mut self) -> Result<Option<(&Bytes, &Bytes)>, ReadError> {
+        Ok(None)
+    }
+
+    fn advance(&mut self) {}
+}
+
+type RowRef<'a> = (&'a Bytes, &'a Option<Bytes>);
 
 /// A memtable's part of a walk.
-pub(crate) fn layer<'a>(rows: &'a Memtable, from: &[u8], to: &[u8], direction: Direction) -> Layer<'a> {
-    let rows = rows.range(from, to).map(|(key, value)| Ok((key.clone(), value.clone())));
-    match direction {
-        Direction::Up => Box::new(rows),
-        Direction::Down => Box::new(rows.rev()),
+struct Part<'a, I: DoubleEndedIterator<Item = RowRef<'a>>> {
+    rows: I,
+    next: Option<RowRef<'a>>,
+}
+
+impl<'a, I: DoubleEndedIterator<Item = RowRef<'a>>> Part<'a, I> {
+    fn new(rows: I, direction: Direction) -> Self {
+        let mut part = Self { rows, next: None };
+        part.advance(direction);
+        part
+    }
+
+    fn advance(&mut self, direction: Direction) {
+        self.next = match direction {
+            Direction::Up => self.rows.next(),
+            Direction::Down => self.rows.next_back(),
+        };
     }
 }
 
-/// Walks `layers` (uppermost first) as one until `visit` returns `false`; whether it wants more.
+/// Walks the rows of `[from, to)` in `memtables` (uppermost first) and in the layer under them as one until `visit` returns
+/// `false`; whether it wants more.
 pub(crate) fn walk(
-    layers: Vec<Layer<'_>>,
+    memtables: [Option<&Memtable>; 2],
+    ground: &mut impl Ground,
+    (from, to): (&[u8], &[u8]),
     direction: Direction,
     visit: &mut dyn FnMut(&[u8], &Bytes) -> bool,
 ) -> Result<bool, ReadError> {
-    let mut layers: Vec<Peekable<Layer<'_>>> = layers.into_iter().map(Iterator::peekable).collect();
+    let [upper, lower] = memtables.map(|memtable| {
+        let rows = memtable.filter(|memtable| !memtable.is_empty()).map(|memtable| memtable.range(from, to));
+        rows.map(|rows| Part::new(rows, direction))
+    });
+    let (mut upper, mut lower) = (upper, lower);
     loop {
-        let mut next: Option<(Bytes, Option<Bytes>)> = None;
-        for layer in &mut layers {
-            match layer.peek() {
-                Some(Ok((key, value))) => {
-                    let earlier = next.as_ref().is_none_or(|(best, _)| direction.first(key, best) == Ordering::Less);
-                    if earlier {
-                        next = Some((key.clone(), value.clone()));
-                    }
-                }
-                Some(Err(error)) => return Err(error.clone()),
-                None => {}
+        let one = upper.as_ref().and_then(|part| part.next);
+        let other = lower.as_ref().and_then(|part| part.next);
+        // The first of the rows in memory; of two with one key the upper one.
+        let (memory, same) = match (one, other) {
+            (Some(one), Some(other)) if direction.is_first(other.0, one.0) => (Some(other), false),
+            (Some(one), Some(other)) => (Some(one), one.0 == other.0),
+            (one, other) => (one.or(other), false),
+        };
+        let below = ground.peek()?;
+        let Some((key, value)) = memory else {
+            let Some((key, value)) = below else { return Ok(true) };
+            if !visit(key, value) {
+                return Ok(false);
             }
-        }
-        let Some((key, value)) = next else { return Ok(true) };
-        for layer in &mut layers {
-            let _ = layer.next_if(|row| matches!(row, Ok((other, _)) if *other == key));
-        }
+            ground.advance();
+            continue;
+        };
+        let hidden = match below {
+            Some((lowest, value)) if direction.is_first(lowest, key) => {
+                if !visit(lowest, value) {
+                    return Ok(false);
+                }
+                ground.advance();
+                continue;
+            }
+            Some((lowest, _)) => lowest == key,
+            None => false,
+        };
         if let Some(value) = value
-            && !visit(&key, &value)
+            && !visit(key, value)
         {
             return Ok(false);
+        }
+        if hidden {
+            ground.advance();
+        }
+        let from_upper = one.is_some_and(|(upper, _)| std::ptr::eq(upper, key));
+        if from_upper || same {
+            upper.iter_mut().for_each(|part| part.advance(direction));
+        }
+        if !from_upper || same {
+            lower.iter_mut().for_each(|part| part.advance(direction));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The store's contract in its shortest form: persistent maps in memory. A crash is a value: [`MemoryStore::crashed`].
 
 use crate::family::{Parts, check, is_durable};
-use crate::layers::{Direction, Memtable, layer, walk};
+use crate::layers::{Direction, Memtable, Nothing, walk};
 use crate::sync::{lock, read, replace};
 use bytes::Bytes;
 use imbl::OrdMap;
@@ -198,12 +198,12 @@ impl Rows for MemoryReader {
 
     fn scan(&self, from: &[u8], to: &[u8], visit: &mut dyn FnMut(&[u8], &Bytes) -> bool) -> Result<(), ReadError> {
         let state = self.state();
-        walk(vec![layer(&state.rows, from, to, Direction::Up)], Direction::Up, visit).map(|_| ())
+        walk([Some(&state.rows), None], &mut Nothing, (from, to), Direction::Up, visit).map(|_| ())
     }
 
     fn scan_back(&self, from: &[u8], to: &[u8], visit: &mut dyn FnMut(&[u8], &Bytes) -> bool) -> Result<(), ReadError> {
         let state = self.state();
-        walk(vec![layer(&state.rows, from, to, Direction::Down)], Direction::Down, visit).map(|_| ())
+        walk([Some(&state.rows), None], &mut Nothing, (from, to), Direction::Down, visit).map(|_| ())
     }
 }
 

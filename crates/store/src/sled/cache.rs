@@ -34,7 +34,8 @@ impl<K: Hash + Eq, V: Clone> ByteCache<K, V> {
         if age == self.age { self.put(key, value, bytes) } else { Vec::new() }
     }
 
-    fn put(&mut self, key: K, value: V, bytes: usize) -> Vec<K> {
+    /// Puts what the caller knows to be new.
+    pub(crate) fn put(&mut self, key: K, value: V, bytes: usize) -> Vec<K> {
         self.bytes += bytes;
         let mut fallen = Vec::new();
         if let Some((key, (_, bytes))) = self.entries.push(key, (value, bytes)) {
@@ -55,12 +56,17 @@ impl<K: Hash + Eq, V: Clone> ByteCache<K, V> {
         self.put(key, value, bytes)
     }
 
-    /// Takes away what was written over.
-    pub(crate) fn remove(&mut self, key: &K) {
+    /// Something was written, whether it is cached or not.
+    pub(crate) fn grow_old(&mut self) {
         self.age += 1;
-        if let Some((_, bytes)) = self.entries.pop(key) {
-            self.bytes -= bytes;
-        }
+    }
+
+    /// Takes away what was written over.
+    pub(crate) fn remove(&mut self, key: &K) -> Option<V> {
+        self.age += 1;
+        let (value, bytes) = self.entries.pop(key)?;
+        self.bytes -= bytes;
+        Some(value)
     }
 }
 

@@ -157,11 +157,12 @@ fn perform(shared: &Shared, job: &Job) -> Result<(), StoreError> {
     let mut writes = Writes::new(shared, &job.rows, before.generation);
     let first = writes.gather()?;
     let pages = if writes.is_done() {
+        let pages = first.len();
         let mut batch = ::sled::Batch::default();
-        pages::put(&mut batch, &first).map_err(unwritten)?;
+        let written = pages::put(&mut batch, first).map_err(unwritten)?;
         put_meta(&mut batch, after)?;
-        commit(shared, batch, &first)?;
-        first.len()
+        commit(shared, batch, written)?;
+        pages
     } else {
         if job.complete {
             let target = Target { batch: job.batch, derived_upto: job.head, generation: before.generation };
@@ -194,7 +195,7 @@ fn apply_in_parts(
     let mark = Meta { applying: after.batch, unfinished: before.unfinished.max(after.unfinished), ..before };
     let mut batch = ::sled::Batch::default();
     put_meta(&mut batch, mark)?;
-    commit(shared, batch, &[])?;
+    commit(shared, batch, Vec::new())?;
     shared.engine.write_out().map_err(unwritten)?;
     shared.engine.sync().map_err(unwritten)?;
     if after.unfinished != 0 {
@@ -207,11 +208,11 @@ fn apply_in_parts(
         pages += part.len();
         let last = writes.is_done();
         let mut batch = ::sled::Batch::default();
-        pages::put(&mut batch, &part).map_err(unwritten)?;
+        let written = pages::put(&mut batch, part).map_err(unwritten)?;
         if last {
             put_meta(&mut batch, after)?;
         }
-        commit(shared, batch, &part)?;
+        commit(shared, batch, written)?;
         if last {
             return Ok(pages);
         }
@@ -225,9 +226,9 @@ fn put_meta(batch: &mut ::sled::Batch, meta: Meta) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn commit(shared: &Shared, batch: ::sled::Batch, writes: &[PageWrite]) -> Result<(), StoreError> {
+fn commit(shared: &Shared, batch: ::sled::Batch, writes: Vec<PageWrite>) -> Result<(), StoreError> {
     shared.engine.apply(batch).map_err(unwritten)?;
-    pages::forget(&shared.pages, writes);
+    shared.pages.written(writes);
     Ok(())
 }
 

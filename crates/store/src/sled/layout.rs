@@ -63,6 +63,30 @@ impl Space {
         key
     }
 
+    fn prefix_len(self) -> usize {
+        match self {
+            Self::Derived(_) => 5,
+            Self::Durable => 1,
+        }
+    }
+
+    /// The row key of an engine key; `None` when that lies behind this space.
+    pub(crate) fn row_of(self, key: &[u8]) -> Option<&[u8]> {
+        let (prefix, row) = key.split_at_checked(self.prefix_len())?;
+        (prefix == self.key(&[])).then_some(row)
+    }
+
+    /// The family of an engine key of this space.
+    pub(crate) fn family_of(self, key: &[u8]) -> u8 {
+        key.get(self.prefix_len()).copied().unwrap_or_default()
+    }
+
+    /// The family of the last engine key of this space before `key`.
+    pub(crate) fn family_before(self, key: &[u8]) -> Option<u8> {
+        let family = *key.get(self.prefix_len())?;
+        if key.len() > self.prefix_len() + 1 { Some(family) } else { family.checked_sub(1) }
+    }
+
     /// Behind the last page that may hold rows of `family`.
     pub(crate) fn family_end(self, family: u8) -> Vec<u8> {
         match (family.checked_add(1), self) {

@@ -16,6 +16,7 @@ mod reader;
 mod redo;
 mod settings;
 mod shared;
+mod spans;
 mod store;
 
 pub use error::OpenError;

@@ -1,10 +1,10 @@
 //! Reading on any thread: no lock is held while a caller's `visit` runs, and one call sees one moment.
 
 use super::layout::{BLOCKS, block_key, number_of};
-use super::pages::{self, PageWalk};
 use super::shared::{Shared, View};
+use super::spans::PageWalk;
 use crate::family::{is_durable, zones};
-use crate::layers::{Direction, Layer, layer, walk};
+use crate::layers::{Direction, walk};
 use crate::log::Block;
 use crate::sync::lock;
 use bytes::Bytes;
@@ -58,15 +58,12 @@ impl SledReader {
             Direction::Up => zones.collect(),
             Direction::Down => zones.rev().collect(),
         };
+        let memtables = [Some(&view.active), view.frozen.as_ref()];
         for (durable, from, to) in zones {
-            let mut layers: Vec<Layer<'_>> = vec![layer(&view.active, &from, &to, direction)];
-            if let Some(frozen) = &view.frozen {
-                layers.push(layer(frozen, &from, &to, direction));
-            }
-            let range = (from, to);
-            let pages = PageWalk::new(&self.shared.engine, &self.shared.pages, view.space(durable), range, direction)?;
-            layers.push(Box::new(pages));
-            if !walk(layers, direction, visit)? {
+            let range = (from.as_slice(), to.as_slice());
+            let pages = (&self.shared.engine, &self.shared.pages);
+            let mut ground = PageWalk::new(pages, view.space(durable), range, direction);
+            if !walk(memtables, &mut ground, range, direction, visit)? {
                 break;
             }
         }
@@ -119,7 +116,10 @@ impl Rows for SledReader {
         let in_memory = view.active.get(key).or_else(|| view.frozen.as_ref().and_then(|frozen| frozen.get(key)));
         match in_memory {
             Some(value) => Ok(value.clone()),
-            None => pages::get(&self.shared.engine, &self.shared.pages, view.space(is_durable(*family)), key)
+            None => self
+                .shared
+                .pages
+                .get(&self.shared.engine, view.space(is_durable(*family)), key)
                 .map_err(|error| self.shared.suspect(error)),
         }
     }

@@ -1,12 +1,12 @@
 //! What the writer, the readers, the flusher and the checkpoint thread of one store share.
 
-use super::cache::{BlockCache, ByteCache};
+use super::cache::BlockCache;
 use super::engine::Engine;
 use super::flush::Flush;
 use super::layout::{Meta, Space};
 use super::marker::Marker;
-use super::pages::PageCache;
 use super::settings::{OpenSettings, Point};
+use super::spans::Spans;
 use crate::layers::Memtable;
 use crate::sync::{read, replace};
 use std::path::{Path, PathBuf};
@@ -65,7 +65,7 @@ pub(crate) struct Shared {
     pub(crate) writer: Mutex<Writer>,
     pub(crate) meta: Mutex<Meta>,
     pub(crate) blocks: Mutex<BlockCache>,
-    pub(crate) pages: PageCache,
+    pub(crate) pages: Spans,
     pub(crate) flush: Flush,
     pub(crate) marker: Mutex<Marker>,
     /// Held while a checkpoint is made or derived rows are cleared: both write [`Meta`]. Taken before every other lock.
@@ -92,7 +92,7 @@ impl Shared {
             writer: Mutex::new(writer),
             meta: Mutex::new(meta),
             blocks: Mutex::new(BlockCache::new(settings.block_cache_bytes)),
-            pages: Mutex::new(ByteCache::new(settings.page_cache_bytes)),
+            pages: Spans::new(settings.page_cache_bytes),
             marker: Mutex::new(marker),
             checkpointing: Mutex::default(),
             control: Mutex::default(),
