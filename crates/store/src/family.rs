@@ -12,7 +12,7 @@ use tidepool_views::{Cursor, RowWrite, Stored};
 pub const FAMILY_MIN: u8 = 0x10;
 
 /// Where the kind changes, ascending: `[start, next start)` is of the kind beside it.
-const ZONES: [(u8, bool); 5] = [(FAMILY_MIN, false), (0x60, true), (0x68, false), (0x90, true), (0xc0, false)];
+static ZONES: [(u8, bool); 5] = [(FAMILY_MIN, false), (0x60, true), (0x68, false), (0x90, true), (0xc0, false)];
 
 /// Whether rows of this family are durable: written before they are spoken of, kept by `clear_derived`.
 #[must_use]
@@ -20,18 +20,18 @@ pub const fn is_durable(family: u8) -> bool {
     matches!(family, 0x60..=0x67 | 0x90..=0xbf)
 }
 
+/// A part of a range that lies on one side: whether it is durable, and its bounds.
+pub(crate) type Zone<'k> = (bool, &'k [u8], &'k [u8]);
+
 /// The parts of `[from, to)` that lie on one side each, ascending. At most five.
-pub(crate) fn zones<'k>(
-    from: &'k [u8],
-    to: &'k [u8],
-) -> impl DoubleEndedIterator<Item = (bool, Vec<u8>, Vec<u8>)> + 'k {
-    ZONES.iter().enumerate().filter_map(move |(index, &(start, durable))| {
-        let low = from.max(&[start][..]).to_vec();
+pub(crate) fn zones<'k>(from: &'k [u8], to: &'k [u8]) -> impl DoubleEndedIterator<Item = Zone<'k>> {
+    ZONES.iter().enumerate().filter_map(move |(index, (start, durable))| {
+        let low = from.max(std::slice::from_ref(start));
         let high = match ZONES.get(index + 1) {
-            Some((next, _)) => to.min(&[*next][..]).to_vec(),
-            None => to.to_vec(),
+            Some((next, _)) => to.min(std::slice::from_ref(next)),
+            None => to,
         };
-        (low < high).then_some((durable, low, high))
+        (low < high).then_some((*durable, low, high))
     })
 }
 

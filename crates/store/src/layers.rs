@@ -1,18 +1,85 @@
 //! Row changes in memory, and one ordered walk over several layers of rows in which the upper layer wins.
 
 use bytes::Bytes;
+use equivalent::{Comparable, Equivalent};
 use imbl::OrdMap;
+use imbl::ordmap::RangedIter;
+use imbl::shared_ptr::DefaultSharedPtr;
+use std::cmp::Ordering;
 use std::ops::Bound;
 use tidepool_views::{ReadError, RowWrite};
 
 /// What one row costs in memory beside its own bytes.
 const ROW_OVERHEAD_BYTES: usize = 96;
 
+/// A row's key with its first bytes beside it: most comparisons end there, without a look at the key's own memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Key {
+    first: u64,
+    bytes: Bytes,
+}
+
+/// A key to look for.
+struct Probe<'k> {
+    first: u64,
+    bytes: &'k [u8],
+}
+
+/// The first eight bytes, as a number of the same order.
+fn first_of(key: &[u8]) -> u64 {
+    match key.first_chunk::<8>() {
+        Some(first) => u64::from_be_bytes(*first),
+        None => {
+            let mut first = [0; 8];
+            for (to, from) in first.iter_mut().zip(key) {
+                *to = *from;
+            }
+            u64::from_be_bytes(first)
+        }
+    }
+}
+
+impl From<Bytes> for Key {
+    fn from(bytes: Bytes) -> Self {
+        Self { first: first_of(&bytes), bytes }
+    }
+}
+
+impl<'k> From<&'k [u8]> for Probe<'k> {
+    fn from(bytes: &'k [u8]) -> Self {
+        Self { first: first_of(bytes), bytes }
+    }
+}
+
+impl Ord for Key {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.first.cmp(&other.first).then_with(|| self.bytes.cmp(&other.bytes))
+    }
+}
+
+impl PartialOrd for Key {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Equivalent<Key> for Probe<'_> {
+    fn equivalent(&self, key: &Key) -> bool {
+        self.first == key.first && self.bytes == key.bytes.as_ref()
+    }
+}
+
+impl Comparable<Key> for Probe<'_> {
+    fn compare(&self, key: &Key) -> Ordering {
+        self.first.cmp(&key.first).then_with(|| self.bytes.cmp(key.bytes.as_ref()))
+    }
+}
+
 /// Row changes in order of their keys; `None` hides what lies below. Cloning is O(1) and gives a snapshot: the writer
 /// then copies the tree nodes that it touches.
 #[derive(Clone, Default)]
 pub(crate) struct Memtable {
-    rows: OrdMap<Bytes, Option<Bytes>>,
+    rows: OrdMap<Key, Option<Bytes>>,
     bytes: usize,
 }
 
@@ -24,7 +91,7 @@ impl Memtable {
     pub(crate) fn set(&mut self, key: Bytes, value: Option<Bytes>) {
         let key_len = key.len() + ROW_OVERHEAD_BYTES;
         let new_len = value.as_ref().map_or(0, Bytes::len);
-        match self.rows.insert(key, value) {
+        match self.rows.insert(key.into(), value) {
             Some(old) => self.bytes = (self.bytes + new_len).saturating_sub(old.map_or(0, |old| old.len())),
             None => self.bytes += key_len + new_len,
         }
@@ -32,14 +99,14 @@ impl Memtable {
 
     /// Takes a row away without hiding anything.
     pub(crate) fn remove(&mut self, key: &[u8]) {
-        if let Some(old) = self.rows.remove(key) {
+        if let Some(old) = self.rows.remove(&Probe::from(key)) {
             let freed = key.len() + ROW_OVERHEAD_BYTES + old.map_or(0, |old| old.len());
             self.bytes = self.bytes.saturating_sub(freed);
         }
     }
 
     pub(crate) fn get(&self, key: &[u8]) -> Option<&Option<Bytes>> {
-        self.rows.get(key)
+        self.rows.get(&Probe::from(key))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -56,16 +123,17 @@ impl Memtable {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Bytes, &Option<Bytes>)> {
-        self.rows.iter()
+        self.rows.iter().map(|(key, value)| (&key.bytes, value))
     }
 
-    pub(crate) fn range<'a>(
-        &'a self,
-        from: &[u8],
-        to: &[u8],
-    ) -> impl DoubleEndedIterator<Item = (&'a Bytes, &'a Option<Bytes>)> + use<'a> {
-        let bounds = (Bound::Included(from), Bound::Excluded(to));
-        (from < to).then(|| self.rows.range::<_, [u8]>(bounds)).into_iter().flatten()
+    /// The rows from `from` on, upwards, or from below `to` on, downwards. It is bounded on one side only: each bound is
+    /// a search of its own, and most walks take one row.
+    fn part<'a>(&'a self, (from, to): (&[u8], &[u8]), direction: Direction) -> Part<'a> {
+        let bounds = match direction {
+            Direction::Up => (Bound::Included(Probe::from(from)), Bound::Unbounded),
+            Direction::Down => (Bound::Unbounded, Bound::Excluded(Probe::from(to))),
+        };
+        Part { rows: self.rows.range::<_, Probe<'_>>(bounds), next: None }
     }
 
     /// Keeps the rows for which `keep` says so.
@@ -118,23 +186,18 @@ impl Ground for Nothing {
 type RowRef<'a> = (&'a Bytes, &'a Option<Bytes>);
 
 /// A memtable's part of a walk.
-struct Part<'a, I: DoubleEndedIterator<Item = RowRef<'a>>> {
-    rows: I,
+struct Part<'a> {
+    rows: RangedIter<'a, Key, Option<Bytes>, DefaultSharedPtr>,
     next: Option<RowRef<'a>>,
 }
 
-impl<'a, I: DoubleEndedIterator<Item = RowRef<'a>>> Part<'a, I> {
-    fn new(rows: I, direction: Direction) -> Self {
-        let mut part = Self { rows, next: None };
-        part.advance(direction);
-        part
-    }
-
-    fn advance(&mut self, direction: Direction) {
+impl Part<'_> {
+    fn advance(&mut self, (from, to): (&[u8], &[u8]), direction: Direction) {
         self.next = match direction {
-            Direction::Up => self.rows.next(),
-            Direction::Down => self.rows.next_back(),
-        };
+            Direction::Up => self.rows.next().filter(|(key, _)| key.bytes.as_ref() < to),
+            Direction::Down => self.rows.next_back().filter(|(key, _)| key.bytes.as_ref() >= from),
+        }
+        .map(|(key, value)| (&key.bytes, value));
     }
 }
 
@@ -143,15 +206,15 @@ impl<'a, I: DoubleEndedIterator<Item = RowRef<'a>>> Part<'a, I> {
 pub(crate) fn walk(
     memtables: [Option<&Memtable>; 2],
     ground: &mut impl Ground,
-    (from, to): (&[u8], &[u8]),
+    range: (&[u8], &[u8]),
     direction: Direction,
     visit: &mut dyn FnMut(&[u8], &Bytes) -> bool,
 ) -> Result<bool, ReadError> {
-    let [upper, lower] = memtables.map(|memtable| {
-        let rows = memtable.filter(|memtable| !memtable.is_empty()).map(|memtable| memtable.range(from, to));
-        rows.map(|rows| Part::new(rows, direction))
+    let [mut upper, mut lower] = memtables.map(|memtable| {
+        let mut part = memtable.filter(|memtable| !memtable.is_empty())?.part(range, direction);
+        part.advance(range, direction);
+        Some(part)
     });
-    let (mut upper, mut lower) = (upper, lower);
     loop {
         let one = upper.as_ref().and_then(|part| part.next);
         let other = lower.as_ref().and_then(|part| part.next);
@@ -191,10 +254,10 @@ pub(crate) fn walk(
         }
         let from_upper = one.is_some_and(|(upper, _)| std::ptr::eq(upper, key));
         if from_upper || same {
-            upper.iter_mut().for_each(|part| part.advance(direction));
+            upper.iter_mut().for_each(|part| part.advance(range, direction));
         }
         if !from_upper || same {
-            lower.iter_mut().for_each(|part| part.advance(direction));
+            lower.iter_mut().for_each(|part| part.advance(range, direction));
         }
     }
 }

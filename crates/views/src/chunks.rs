@@ -297,16 +297,30 @@ impl Chunks {
         if from == to {
             return self.insert(overlay, to, value);
         }
-        if let Some((row, chunk)) = self.locate(overlay, from)?
-            && (spans_over(&chunk, to)? || self.locate(overlay, to)?.is_some_and(|(other, _)| other == row))
-        {
+        let Some((row, chunk)) = self.locate(overlay, from)? else {
+            self.insert(overlay, to, value)?;
+            return Ok(None);
+        };
+        let other =
+            if spans_over(&chunk, to)? { None } else { self.locate(overlay, to)?.filter(|(other, _)| *other != row) };
+        let Some((other_row, other_chunk)) = other else {
             let edited = edit(&chunk, Some(from), Some((to, value)))?;
             let taken = edited.taken.clone();
             self.store(overlay, row, edited)?;
             return Ok(taken);
+        };
+        let without = edit(&chunk, Some(from), None)?;
+        let taken = without.taken.clone();
+        let merges = without.entries < SMALL;
+        if taken.is_some() {
+            self.store(overlay, row, without)?;
         }
-        let taken = self.remove(overlay, from)?;
-        self.insert(overlay, to, value)?;
+        if merges {
+            // It may have been joined with the chunk behind it, which may be the other one.
+            self.insert(overlay, to, value)?;
+        } else {
+            self.store(overlay, other_row, edit(&other_chunk, None, Some((to, value)))?)?;
+        }
         Ok(taken)
     }
 

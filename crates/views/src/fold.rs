@@ -37,7 +37,7 @@ pub struct Evicted {
 pub struct Folded {
     /// What left the log, perhaps the envelope that was folded itself. Its rows are gone already.
     pub evicted: Vec<Evicted>,
-    /// Whether jobs wait: call [`crate::void::run_jobs`] soon.
+    /// Whether jobs were put into the overlay, now or before: call [`crate::void::run_jobs`] soon.
     pub jobs: bool,
     /// Whether nothing is held at the position before the envelope, in its log.
     pub gap: bool,
@@ -116,12 +116,12 @@ pub fn refold(
     limit: usize,
     genesis: &NetworkGenesis,
 ) -> Result<(Cursor, bool), ReadError> {
-    let (mut upto, mut jobs) = (after, false);
+    let mut upto = after;
     for stored in overlay.stored_after(after, limit)? {
-        jobs = fold_again(overlay, &stored, genesis)?.jobs;
+        fold_again(overlay, &stored, genesis)?;
         upto = stored.cursor;
     }
-    Ok((upto, jobs))
+    Ok((upto, void::pending(overlay)? || content::jobs_wait(overlay)?))
 }
 
 fn logged(
@@ -184,5 +184,5 @@ fn finish(overlay: &mut Overlay<'_>, mut work: Work, genesis: &NetworkGenesis) -
         }
     }
     settle(overlay, work.dirty, genesis)?;
-    Ok(Folded { evicted, jobs: void::pending(overlay)? || content::jobs_wait(overlay)?, gap: work.gap })
+    Ok(Folded { evicted, jobs: void::has_put(overlay) || content::has_put_jobs(overlay), gap: work.gap })
 }

@@ -62,6 +62,13 @@ impl<'a> Overlay<'a> {
         self.pending.rows.insert(key.into(), None);
     }
 
+    /// Whether rows of a family were set, and not taken away again.
+    pub(crate) fn has_set(&self, family: u8) -> bool {
+        let end = family.checked_add(1).map(|end| [end]);
+        let end: &[u8] = end.as_ref().map_or(&[0xff; 2], |end| end);
+        ordered(&self.pending.rows, &[family], end).any(|(_, value)| value.is_some())
+    }
+
     /// Appends an envelope; its cursor is behind all before it.
     pub fn push(&mut self, stored: Stored) {
         self.pending.stored.push(stored);

@@ -8,10 +8,10 @@ fn a_range_is_cut_where_its_kind_changes() {
     assert_eq!(
         cut,
         vec![
-            (false, vec![0x5f, 1], vec![0x60]),
-            (true, vec![0x60], vec![0x68]),
-            (false, vec![0x68], vec![0x90]),
-            (true, vec![0x90], vec![0x91]),
+            (false, &[0x5f, 1][..], &[0x60][..]),
+            (true, &[0x60], &[0x68]),
+            (false, &[0x68], &[0x90]),
+            (true, &[0x90], &[0x91]),
         ]
     );
     assert_eq!(zones(&[0x61], &[0x61]).count(), 0);

@@ -3,7 +3,7 @@
 use super::layout::{BLOCKS, block_key, number_of};
 use super::shared::{Shared, View};
 use super::spans::PageWalk;
-use crate::family::{is_durable, zones};
+use crate::family::{Zone, is_durable, zones};
 use crate::layers::{Direction, walk};
 use crate::log::Block;
 use crate::sync::lock;
@@ -53,17 +53,18 @@ impl SledReader {
         visit: &mut dyn FnMut(&[u8], &Bytes) -> bool,
     ) -> Result<(), ReadError> {
         let view = self.view();
-        let zones = zones(from, to);
-        let zones: Vec<_> = match direction {
-            Direction::Up => zones.collect(),
-            Direction::Down => zones.rev().collect(),
-        };
         let memtables = [Some(&view.active), view.frozen.as_ref()];
-        for (durable, from, to) in zones {
-            let range = (from.as_slice(), to.as_slice());
+        let mut step = |(durable, from, to): Zone<'_>| {
             let pages = (&self.shared.engine, &self.shared.pages);
-            let mut ground = PageWalk::new(pages, view.space(durable), range, direction);
-            if !walk(memtables, &mut ground, range, direction, visit)? {
+            let mut ground = PageWalk::new(pages, view.space(durable), (from, to), direction);
+            walk(memtables, &mut ground, (from, to), direction, visit)
+        };
+        let mut zones = zones(from, to);
+        while let Some(zone) = match direction {
+            Direction::Up => zones.next(),
+            Direction::Down => zones.next_back(),
+        } {
+            if !step(zone)? {
                 break;
             }
         }

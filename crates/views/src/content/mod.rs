@@ -91,6 +91,11 @@ pub fn jobs_wait(rows: &dyn Rows) -> Result<bool, ReadError> {
     trees::jobs_wait(rows)
 }
 
+/// Whether a job was put into the overlay and waits.
+pub(crate) fn has_put_jobs(overlay: &Overlay<'_>) -> bool {
+    overlay.has_set(keys::TREE_JOB)
+}
+
 /// Goes on with trees of comments whose post or parent came or went, at most `budget` comments. `true` when more is left.
 /// [`crate::void::run_jobs`] calls it.
 ///

@@ -101,6 +101,11 @@ fn first_job(rows: &dyn Rows) -> Result<Option<(Vec<u8>, Range)>, ReadError> {
     Ok(Some((key, Range { at, first, last: last_of(&value)?, wide })))
 }
 
+/// Whether a job was put into the overlay and waits.
+pub(crate) fn has_put(overlay: &Overlay<'_>) -> bool {
+    overlay.has_set(rows::JOB)
+}
+
 /// Whether any job waits.
 pub(crate) fn pending(rows: &dyn Rows) -> Result<bool, ReadError> {
     Ok(first_job(rows)?.is_some())

@@ -10,7 +10,7 @@ mod verdict;
 pub use job::run_jobs;
 pub use verdict::verdict;
 
-pub(crate) use job::{Range, pending};
+pub(crate) use job::{Range, has_put, pending};
 pub(crate) use settle::{evict, is_unfit, settle, settle_one};
 pub(crate) use verdict::Author;
 
