@@ -103,6 +103,16 @@ impl Store for Recording {
     }
 }
 
+fn size_of_directory(path: &std::path::Path) -> u64 {
+    let Ok(entries) = std::fs::read_dir(path) else { return 0 };
+    let size = |entry: std::fs::DirEntry| match entry.metadata() {
+        Ok(data) if data.is_dir() => size_of_directory(&entry.path()),
+        Ok(data) => data.len(),
+        Err(_) => 0,
+    };
+    entries.flatten().map(size).sum()
+}
+
 /// The node and its threads.
 pub(crate) struct Machine {
     node: Node<Recording, Keys>,
@@ -259,11 +269,8 @@ impl Machine {
     pub(crate) fn report(&self) {
         let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
         let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or_default();
-        println!("resident {} MB; disk {:.2} x the bytes of the envelopes", pages * 4096 / 1_000_000, {
-            let files = std::fs::read_dir(self.directory.path().join("store")).unwrap().flatten();
-            let size = |entry: std::fs::DirEntry| entry.metadata().map_or(0, |file| file.len());
-            files.map(size).sum::<u64>() as f64 / self.bytes as f64
-        });
+        let disk = size_of_directory(self.directory.path()) as f64 / self.bytes as f64;
+        println!("resident {} MB; disk {disk:.2} x the bytes of the envelopes", pages * 4096 / 1_000_000);
         let counters = self.node.counters();
         println!("{} batches, {} flushes", counters.batches, counters.flushes);
     }

@@ -50,7 +50,7 @@ fn main() {
         let bytes: Vec<_> = round.iter().map(|envelope| envelope.bytes().clone()).collect();
         let frames = frames(&round);
         done += round.len();
-        let is_shown = done == total || done.is_power_of_ten();
+        let is_shown = done == total || is_power_of_ten(done);
         machine.record(is_shown);
         let seconds = machine.ingest(&frames, maker.now());
         whole += seconds;
@@ -93,14 +93,9 @@ fn bundle(envelopes: Vec<bytes::Bytes>) -> bytes::Bytes {
     Bundle { envelopes, identities: vec![] }.encode()
 }
 
-trait PowerOfTen {
-    fn is_power_of_ten(self) -> bool;
-}
-
-impl PowerOfTen for usize {
-    fn is_power_of_ten(self) -> bool {
-        self >= 10_000 && 10_usize.pow(self.ilog10()) == self
-    }
+/// Figures are shown at 10,000 envelopes, 100,000 and so on, and at the end.
+const fn is_power_of_ten(count: usize) -> bool {
+    count >= ROUND && 10_usize.pow(count.ilog10()) == count
 }
 
 /// The limit of the pool: decode and `verify_strict` of the same bytes on [`THREADS`] threads.
