@@ -1,5 +1,5 @@
 //! Spans against a plain map, over a real engine: whatever is cached, cut and taken away, walks give what the map gives.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "small random numbers")]
 
 use super::*;
 use crate::layers::{Memtable, walk};
