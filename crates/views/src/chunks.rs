@@ -525,7 +525,7 @@ pub(crate) fn visit_keys(chunk: &Bytes, visit: &mut dyn FnMut(&[u8])) -> Result<
 }
 
 /// The entries of one row, for tests that compare two stores whose chunks were cut at different places.
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 pub(crate) fn entries_of(chunk: &Bytes) -> Vec<Entry> {
     spans(chunk)
         .map(|spans| spans.iter().map(|s| (chunk.slice(s.start + 2..s.value), chunk.slice(s.value..s.end))).collect())

@@ -59,7 +59,7 @@ pub(crate) const TREE: u8 = 0x47;
 pub(crate) const TREE_JOB: u8 = 0x48;
 
 /// Families whose rows are chunks, for tests that compare stores whose chunks were cut at different places.
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 pub(crate) const CHUNKED: &[u8] = &[
     VOTES,
     MARKS,

@@ -3,10 +3,12 @@
 //! Everything here is deterministic: keys and salts come from numbers that the test gives.
 
 mod cast;
+mod contents;
 mod memory;
 mod writer;
 
 pub use cast::{TestAgent, TestNode, secret};
+pub use contents::contents;
 pub use memory::Memory;
 pub use writer::{Writer, head_of, salt};
 

@@ -2,49 +2,16 @@
 
 use super::answers::check;
 use super::world::{World, lines, script};
-use crate::chunks::entries_of;
 use crate::content::item;
 use crate::content::keys;
-use crate::rows;
 use bytes::Bytes;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use tidepool_protocol::{Envelope, Verified};
 
-/// Everything in the rows, however the chunks were cut; of the index only what is no place in this node's log.
+/// What the rows of a world say.
 pub(super) fn contents(world: &World) -> BTreeMap<(Bytes, Bytes), Bytes> {
-    let mut found = BTreeMap::new();
-    for (key, value) in world.memory.rows() {
-        if keys::CHUNKED.contains(&key[0]) {
-            let collection = key.slice(..prefix_len(key));
-            found.extend(entries_of(value).into_iter().map(|(key, value)| ((collection.clone(), key), value)));
-        } else if key[0] == rows::INDEX {
-            let without_cursor = [&value[..16], &value[24..]].concat();
-            found.insert((key.clone(), Bytes::new()), without_cursor.into());
-        } else {
-            found.insert((key.clone(), Bytes::new()), value.clone());
-        }
-    }
-    found
-}
-
-/// How much of a chunk's key names its collection.
-fn prefix_len(key: &[u8]) -> usize {
-    match key[0] {
-        keys::VOTES => 1 + 32,
-        keys::MARKS => 1 + 48,
-        keys::KIDS => 1 + 16,
-        keys::ROOTS => 1 + 17,
-        keys::FEED | keys::COMMENTS => {
-            let owner = if key[1] == 0 { 2 } else { 18 };
-            let bucketed = key[0] == keys::FEED && key[owner] == crate::content::lists::TOP_OF_BUCKET;
-            owner + if key[0] == keys::FEED { 1 } else { 0 } + if bucketed { 4 } else { 0 }
-        }
-        keys::RECENT_AGENTS => 1,
-        keys::COMMUNITY_FIELDS => 1 + 16,
-        keys::COMMUNITIES => 2,
-        _ => 1 + 32,
-    }
+    crate::testing::contents(world.memory.rows())
 }
 
 fn shuffled(envelopes: &[Verified<Envelope>], keys: &[u32]) -> Vec<Verified<Envelope>> {
