@@ -10,6 +10,7 @@ use crate::effect::Effect;
 use crate::input::Timer;
 use crate::node::Node;
 use crate::outbox::Item;
+use crate::planted::Defect;
 use crate::retention::{self, Counted};
 use crate::store::{Store, StoreError};
 use crate::turn::Speech;
@@ -95,6 +96,7 @@ impl<S: Store, C: Custody> Node<S, C> {
         } else if !header.kind.is_ephemeral() {
             match self.read(|rows| logs::holds(rows, header, &id))? {
                 logs::Hold::Held => {}
+                logs::Hold::Evicts(_) if self.planted.is(Defect::FirstTwoHeld) => return Ok(Exam::NotHeld),
                 logs::Hold::Evicts(_) => return Ok(Exam::Crowds(Box::new(admitted))),
                 logs::Hold::Refused => return Ok(Exam::NotHeld),
             }
@@ -123,7 +125,8 @@ impl<S: Store, C: Custody> Node<S, C> {
     pub(crate) fn write(&mut self, admitted: Box<Admitted>, origin: Origin) -> Result<Option<Cursor>, StoreError> {
         let (id, header) = (admitted.envelope().id(), admitted.envelope().header().clone());
         // An identity that was written meanwhile lets in what waited for it, and that may be this one too.
-        if self.read(|rows| index::get(rows, &id))?.is_some() {
+        let held = self.read(|rows| index::get(rows, &id))?.is_some();
+        if held && !self.planted.is(Defect::WrittenTwice) {
             self.counters.duplicates += 1;
             return Ok(None);
         }
@@ -178,6 +181,7 @@ impl<S: Store, C: Custody> Node<S, C> {
         let tree = Tree::of(&stored.envelope);
         let point = digest::point_of(&stored.envelope);
         let genesis = self.rules.genesis();
+        let keeps_evicted = self.planted.is(Defect::EvictedCounted);
         let sums = &mut self.sums;
         let folded = self.turn.overlay(&self.store, |rows| {
             if push {
@@ -195,7 +199,7 @@ impl<S: Store, C: Custody> Node<S, C> {
                 }
                 retention::count(rows, genesis.params.shards, tree.slot, Counted::of(stored), true)?;
             }
-            for evicted in &folded.evicted {
+            for evicted in folded.evicted.iter().filter(|_| !keeps_evicted) {
                 let point = Point { time_ms: evicted.time_ms, id: evicted.id };
                 retention::count(rows, genesis.params.shards, evicted.slot, Counted::of_evicted(evicted), false)?;
                 for class in [Class::State, Class::Content] {

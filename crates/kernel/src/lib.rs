@@ -24,6 +24,7 @@ pub mod node;
 mod outbox;
 pub mod peer;
 mod pending;
+pub mod planted;
 mod presence;
 mod random;
 mod requests;

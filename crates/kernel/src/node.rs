@@ -20,6 +20,7 @@ use crate::locate::Locating;
 use crate::outbox::Outgoing;
 use crate::peer::{GossipId, Peer, RequestId};
 use crate::pending::{Bounds, PendingQueue};
+use crate::planted::{Defect, Planted};
 use crate::presence::Presences;
 use crate::random::Choices;
 use crate::requests::Requests;
@@ -94,6 +95,7 @@ pub struct Node<S, C> {
     pub(crate) presence: Presences,
     pub(crate) connected: BTreeSet<Peer>,
     pub(crate) counters: Counters,
+    pub(crate) planted: Planted,
 }
 
 impl<S: Store, C: Custody> Node<S, C> {
@@ -134,6 +136,7 @@ impl<S: Store, C: Custody> Node<S, C> {
             presence: Presences::new(limits.presence_max),
             connected: BTreeSet::new(),
             counters: Counters::default(),
+            planted: Planted::default(),
             settings,
         }
     }
@@ -216,6 +219,9 @@ impl<S: Store, C: Custody> Node<S, C> {
 
     /// Says `speech` once everything that was written so far is durable.
     pub(crate) fn speak(&mut self, speech: Speech) -> Result<(), StoreError> {
+        if self.planted.is(Defect::SpeaksEarly) {
+            return self.say(speech);
+        }
         match self.turn.speak(speech) {
             Some(speech) => self.say(speech),
             None => Ok(()),
