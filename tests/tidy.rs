@@ -17,6 +17,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("tidepool-kernel", &["tidepool-protocol", "tidepool-views"]),
     ("tidepool-store", &["tidepool-protocol", "tidepool-views", "tidepool-kernel"]),
     ("tidepool-net", &["tidepool-protocol", "tidepool-kernel"]),
+    ("tidepool-sim", &["tidepool-protocol", "tidepool-views", "tidepool-kernel"]),
     ("tidepool-home", &["tidepool-protocol", "tidepool-views", "tidepool-kernel"]),
     ("tidepool-api", &["tidepool-protocol", "tidepool-home"]),
     ("tidepool-lab", &["tidepool-protocol", "tidepool-home"]),
@@ -31,6 +32,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "tidepool-home",
             "tidepool-api",
             "tidepool-lab",
+            "tidepool-sim",
         ],
     ),
 ];
@@ -45,7 +47,7 @@ const SOLE_IMPORTERS: &[(&str, &str)] = &[
 ];
 
 /// Rooms without clock, randomness or I/O, and libraries that would bring them in.
-const PURE: &[&str] = &["tidepool-protocol", "tidepool-views", "tidepool-kernel"];
+const PURE: &[&str] = &["tidepool-protocol", "tidepool-views", "tidepool-kernel", "tidepool-sim"];
 const IMPURE_LIBRARIES: &[&str] = &["tokio", "rand", "getrandom", "tracing", "reqwest", "tempfile", "futures"];
 
 fn root() -> PathBuf {

@@ -1,0 +1,186 @@
+//! What a run is to be, as data: how many nodes and agents, how long, how bad the links, which faults.
+//!
+//! A scenario and a seed say everything: the same two give the same run. Where a scenario holds a [`Plan`], its faults are
+//! those; otherwise they are drawn from the seed.
+
+use crate::plan::{FaultKind, Plan};
+use crate::planted::Planted;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// One kind of run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Scenario {
+    /// Honest nodes.
+    pub nodes: usize,
+    /// How many of them, the first ones, are home to agents.
+    pub homes: usize,
+    /// Agents, at home in turn.
+    pub agents: usize,
+    /// Virtual minutes of work and faults; then everything is healed.
+    pub minutes: u64,
+    /// Envelopes that agents are to publish.
+    pub envelopes: usize,
+    /// Links that each node keeps.
+    pub degree: usize,
+    /// Hostile peers, where the plan is drawn; their kinds go by turns.
+    pub hostile: usize,
+    /// How often nodes compare digests, in milliseconds.
+    pub anti_entropy_ms: u64,
+    /// After healing, all honest nodes hold the same within this, in seconds.
+    pub heal_within_s: u64,
+    /// On how many nodes the views are folded from zero at the end.
+    pub refolded: usize,
+    /// The most envelopes that may wait for an identity on one node: small, so that the bound is met.
+    pub pending_max: usize,
+    /// How bad the links are.
+    pub links: Links,
+    /// How many faults of each kind are drawn at most, where the plan is drawn.
+    pub faults: BTreeMap<FaultKind, u64>,
+    /// The faults themselves, in place of drawn ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Plan>,
+    /// A defect that is put in on purpose.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub planted: Option<Planted>,
+}
+
+/// How bad the links are, until everything is healed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Links {
+    /// The shortest delay of a message, in milliseconds.
+    pub latency_ms: u64,
+    /// What chance adds to it at most, in milliseconds.
+    pub jitter_ms: u64,
+    /// Messages that are lost, of 1,000: frames in a full queue, requests in a dead stream.
+    pub loss: u64,
+    /// Frames and answers that come twice, of 1,000.
+    pub duplicate: u64,
+    /// Messages that many others overtake, of 1,000.
+    pub reorder: u64,
+    /// What one direction of a link carries, in bytes a millisecond.
+    pub bytes_per_ms: u64,
+    /// Frames that wait for one direction of a link at most; beyond, they are dropped.
+    pub queue: usize,
+}
+
+impl Default for Links {
+    fn default() -> Self {
+        Self { latency_ms: 5, jitter_ms: 60, loss: 30, duplicate: 20, reorder: 20, bytes_per_ms: 1_250, queue: 256 }
+    }
+}
+
+impl Default for Scenario {
+    fn default() -> Self {
+        let faults = [
+            (FaultKind::Partition, 3),
+            (FaultKind::Crash, 5),
+            (FaultKind::SlowDisk, 3),
+            (FaultKind::DiskFails, 1),
+            (FaultKind::Skew, 3),
+            (FaultKind::Leave, 2),
+            (FaultKind::Join, 2),
+            (FaultKind::Loss, 2),
+        ];
+        Self {
+            nodes: 12,
+            homes: 12,
+            agents: 24,
+            minutes: 30,
+            envelopes: 600,
+            degree: 6,
+            hostile: 2,
+            anti_entropy_ms: 30_000,
+            heal_within_s: 600,
+            refolded: 2,
+            pending_max: 256,
+            links: Links::default(),
+            faults: faults.into_iter().collect(),
+            plan: None,
+            planted: None,
+        }
+    }
+}
+
+/// Why a scenario cannot be run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ScenarioError {
+    /// A number is out of its range.
+    #[error("{what} is {seen}, {low} to {high} are allowed")]
+    Range {
+        /// Which.
+        what: &'static str,
+        /// What it is.
+        seen: u64,
+        /// At least.
+        low: u64,
+        /// At most.
+        high: u64,
+    },
+    /// A fault names a node that there is not.
+    #[error("fault {fault} of the plan concerns node {node}; there are nodes 0 to {last}")]
+    Node {
+        /// The fault's place in the plan.
+        fault: usize,
+        /// The node.
+        node: usize,
+        /// The last node.
+        last: usize,
+    },
+}
+
+/// The most nodes of one run: each takes some 300 KB before it holds anything.
+const NODES_MAX: u64 = 10_000;
+
+/// The longest run in minutes: a week.
+const MINUTES_MAX: u64 = 7 * 24 * 60;
+
+impl Scenario {
+    /// Checks every number.
+    ///
+    /// # Errors
+    /// The first that is out of its range.
+    pub fn checked(self) -> Result<Self, ScenarioError> {
+        let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        let nodes = number(self.nodes);
+        let ranges = [
+            ("nodes", nodes, 1, NODES_MAX),
+            ("homes", number(self.homes), 1, nodes),
+            ("agents", number(self.agents), 1, 100_000),
+            ("minutes", self.minutes, 1, MINUTES_MAX),
+            ("envelopes", number(self.envelopes), 0, 10_000_000),
+            ("degree", number(self.degree), 1, 1_000),
+            ("hostile", number(self.hostile), 0, nodes),
+            ("anti_entropy_ms", self.anti_entropy_ms, 100, 3_600_000),
+            ("heal_within_s", self.heal_within_s, 1, 86_400),
+            ("pending_max", number(self.pending_max), 4, 1_000_000),
+            ("links.bytes_per_ms", self.links.bytes_per_ms, 1, 1_000_000_000),
+            ("links.queue", number(self.links.queue), 1, 1_000_000),
+            ("links.latency_ms", self.links.latency_ms, 1, 60_000),
+            ("links.jitter_ms", self.links.jitter_ms, 0, 60_000),
+            ("links.loss", self.links.loss, 0, 900),
+            ("links.duplicate", self.links.duplicate, 0, 900),
+            ("links.reorder", self.links.reorder, 0, 900),
+        ];
+        for (what, seen, low, high) in ranges {
+            if !(low..=high).contains(&seen) {
+                return Err(ScenarioError::Range { what, seen, low, high });
+            }
+        }
+        let last = self.nodes - 1;
+        for (fault, of) in self.plan.iter().flat_map(|plan| plan.faults.iter().enumerate()) {
+            if let Some(node) = of.nodes.iter().copied().find(|node| *node > last) {
+                return Err(ScenarioError::Node { fault, node, last });
+            }
+        }
+        Ok(self)
+    }
+
+    /// How long agents work and things go wrong, in milliseconds.
+    #[must_use]
+    pub const fn work_ms(&self) -> u64 {
+        self.minutes * 60_000
+    }
+}

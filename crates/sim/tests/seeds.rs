@@ -1,0 +1,61 @@
+//! Networks that must come out good: kept seeds, and seeds that nobody has seen before.
+//!
+//! Small ones, so that a change waits for them less than a minute; `tidepool sim run` makes large ones.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods)]
+
+use std::hash::{BuildHasher, Hasher};
+use tidepool_sim::{Cast, Scenario, run};
+
+/// Fresh seeds of one run of the tests.
+const FRESH: u64 = 50;
+
+fn small() -> Scenario {
+    Scenario { nodes: 6, homes: 4, agents: 8, minutes: 4, envelopes: 70, degree: 3, ..Scenario::default() }
+}
+
+fn check(seeds: impl Iterator<Item = u64>) {
+    let scenario = small();
+    let cast = Cast::new(&scenario);
+    for seed in seeds {
+        let outcome = run(&scenario, &cast, seed);
+        let broken: Vec<_> = outcome.violations.iter().map(ToString::to_string).collect();
+        assert!(broken.is_empty(), "seed {seed} of the small scenario: {broken:#?}");
+        assert!(outcome.acknowledged > 20, "seed {seed}: only {} were acknowledged", outcome.acknowledged);
+    }
+}
+
+#[test]
+fn the_kept_seeds_are_good() {
+    let lines = include_str!("seeds.txt").lines().filter(|line| !line.starts_with('#'));
+    let seeds: Vec<u64> = lines.map(|line| line.trim().parse().unwrap()).collect();
+    assert!(seeds.len() >= 50, "only {} seeds are kept", seeds.len());
+    check(seeds.into_iter());
+}
+
+#[test]
+fn fresh_seeds_are_good() {
+    // TIDEPOOL_SIM_BASE replays what an earlier run printed.
+    let drawn = std::hash::RandomState::new().build_hasher().finish() % 1_000_000_000;
+    let base = std::env::var("TIDEPOOL_SIM_BASE").ok().and_then(|base| base.parse().ok()).unwrap_or(drawn);
+    println!("fresh seeds {base}..{}; TIDEPOOL_SIM_BASE={base} runs them again", base + FRESH);
+    check(base..base + FRESH);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_trace() {
+    let scenario = small();
+    let cast = Cast::new(&scenario);
+    let (one, again) = (run(&scenario, &cast, 77), run(&scenario, &cast, 77));
+    assert_eq!(one, again);
+    assert_ne!(one.trace, run(&scenario, &cast, 78).trace);
+}
+
+/// Found by the simulator: an envelope that waited for its author was written twice when it came again in one frame with
+/// the author's identity.
+#[test]
+fn what_waits_and_comes_again_with_its_identity_is_stored_once() {
+    let scenario = Scenario::default();
+    let cast = Cast::new(&scenario);
+    let outcome = run(&scenario, &cast, 3);
+    assert!(outcome.is_good(), "{:?}", outcome.violations);
+}
