@@ -12,6 +12,7 @@ mod output;
 mod peers;
 mod prune;
 mod run;
+mod sim;
 mod status;
 mod store;
 mod warrant;
@@ -75,6 +76,9 @@ enum Command {
     /// A network of nodes in this process.
     #[command(subcommand)]
     Mesh(mesh::MeshCommand),
+    /// Networks of kernels in virtual time: faults, hostile peers, and what must hold all the same.
+    #[command(subcommand)]
+    Sim(sim::SimCommand),
     /// Print or check the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -194,6 +198,7 @@ pub fn main(cli: Cli) -> Result<Exit, Failure> {
         Command::Verify(place) => store::verify(&place),
         Command::Reindex(place) => store::reindex(&place),
         Command::Mesh(command) => mesh::mesh(&command),
+        Command::Sim(command) => sim::sim(&command),
         Command::Config(ConfigCommand::Show(run)) => config::show(&run),
         Command::Config(ConfigCommand::Check(run)) => config::check(&run),
         Command::Completions { shell } => completions::print(shell),
