@@ -1,20 +1,22 @@
 //! Ingest from a frame to what is said of it, on the store in memory: what the kernel and the views cost beside
 //! verification. Each round takes `BENCH_ENVELOPES` (10,000 unless told) envelopes in bundles of 64.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a benchmark reads its size from the environment")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::cast_precision_loss,
+    reason = "a benchmark reads its size from the environment"
+)]
 
 mod common;
 
 use common::{Workload, workload};
-use divan::{Bencher, counter::ItemsCount};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 use tidepool_kernel::testing::{Keys, MemoryStore};
 use tidepool_kernel::{Effect, GossipId, Input, Invalid, LocalRequest, Node, NodeSettings, Outbox, Store, Ticket};
 use tidepool_protocol::slot::Topic;
 use tidepool_protocol::{Bundle, Envelope, PublicKey, Shard, TimeMs, Verified, verify};
 use tidepool_views::testing::{T0, network};
-
-fn main() {
-    divan::main();
-}
 
 fn count() -> usize {
     std::env::var("BENCH_ENVELOPES").ok().and_then(|text| text.parse().ok()).unwrap_or(10_000)
@@ -102,61 +104,44 @@ fn ingest(
     }
 }
 
-/// Frame to spoken of, with verification on this thread.
-#[divan::bench(sample_count = 5)]
-fn frame_to_accept(bencher: Bencher<'_, '_>) {
-    let work = workload(count());
-    let frames = frames(&work);
-    bencher.counter(ItemsCount::new(work.envelopes.len())).with_inputs(|| Machine::new(&work)).bench_local_values(
-        |mut machine| {
-            ingest(&mut machine, &frames, &mut |bytes| Ok(check(bytes)));
-            assert_eq!(machine.node.counters().admitted_gossip, work.envelopes.len() as u64);
-            machine
-        },
-    );
+/// Envelopes a second of the best of three runs.
+fn best(count: usize, mut run: impl FnMut() -> Duration) -> f64 {
+    let fastest = (0..3).map(|_| run()).min().unwrap();
+    count as f64 / fastest.as_secs_f64()
 }
 
-/// The same without verification: what one kernel thread can take from a pool of verifiers.
-#[divan::bench(sample_count = 5)]
-fn frame_to_accept_without_verifying(bencher: Bencher<'_, '_>) {
+fn timed<T>(run: impl FnOnce() -> T) -> Duration {
+    let began = Instant::now();
+    std::hint::black_box(run());
+    began.elapsed()
+}
+
+fn main() {
     let work = workload(count());
     let frames = frames(&work);
-    let verified: std::collections::BTreeMap<bytes::Bytes, Verified<Envelope>> =
+    let total = work.envelopes.len();
+    let verified: BTreeMap<bytes::Bytes, Verified<Envelope>> =
         work.envelopes.iter().map(|envelope| (envelope.bytes().clone(), envelope.clone())).collect();
-    bencher.counter(ItemsCount::new(work.envelopes.len())).with_inputs(|| Machine::new(&work)).bench_local_values(
-        |mut machine| {
-            ingest(&mut machine, &frames, &mut |bytes| Ok(verified[&bytes].clone()));
-            assert_eq!(machine.node.counters().admitted_gossip, work.envelopes.len() as u64);
-            machine
-        },
-    );
-}
-
-/// Folding a log again at a start after a crash that left no derived row.
-#[divan::bench(sample_count = 5)]
-fn fold_after_a_crash(bencher: Bencher<'_, '_>) {
-    let work = workload(count());
-    let mut machine = Machine::new(&work);
-    ingest(&mut machine, &frames(&work), &mut |bytes| Ok(check(bytes)));
-    let store = machine.store.clone();
-    bencher
-        .counter(ItemsCount::new(work.envelopes.len()))
-        .with_inputs(|| {
-            store.clone().clear_derived().unwrap();
-            let settings = NodeSettings::archive(network(), work.node.id, PublicKey([1; 32]));
-            Node::new(store.clone(), Keys::default(), settings)
-        })
-        .bench_local_values(|mut node| {
-            node.step(Input::Started, T0.plus_ms(60_000), &mut Outbox::default());
-            node
-        });
-}
-
-/// The limit: decode and `verify_strict` of the same envelopes on one core.
-#[divan::bench(sample_count = 5)]
-fn limit_decode_and_verify(bencher: Bencher<'_, '_>) {
-    let work = workload(count());
-    bencher
-        .counter(ItemsCount::new(work.envelopes.len()))
-        .bench_local(|| work.envelopes.iter().map(|envelope| check(envelope.bytes().clone()).id().0[0]).max());
+    let limit =
+        best(total, || timed(|| work.envelopes.iter().map(|envelope| check(envelope.bytes().clone()).id().0[0]).max()));
+    let taken = |verifier: &mut dyn FnMut(bytes::Bytes) -> Result<Verified<Envelope>, Invalid>| {
+        let mut machine = Machine::new(&work);
+        let time = timed(|| ingest(&mut machine, &frames, verifier));
+        assert_eq!(machine.node.counters().admitted_gossip, total as u64);
+        (machine, time)
+    };
+    let show = |what: &str, rate: f64| println!("{what:58} {rate:>9.0} a second   ratio {:>6.2}", rate / limit);
+    println!("{total} envelopes in bundles of 64, store in memory");
+    show("limit: decode + verify_strict on one core", limit);
+    show("frame to accept, verification on the same thread", best(total, || taken(&mut |bytes| Ok(check(bytes))).1));
+    show("frame to accept, verification elsewhere", best(total, || taken(&mut |bytes| Ok(verified[&bytes].clone())).1));
+    // A start after a crash that left no derived row.
+    let (machine, _) = taken(&mut |bytes| Ok(verified[&bytes].clone()));
+    let folded = best(total, || {
+        machine.store.clone().clear_derived().unwrap();
+        let settings = NodeSettings::archive(network(), work.node.id, PublicKey([1; 32]));
+        let mut node = Node::new(machine.store.clone(), Keys::default(), settings);
+        timed(|| node.step(Input::Started, T0.plus_ms(60_000), &mut Outbox::default()))
+    });
+    show("fold of the whole log again", folded);
 }

@@ -1,9 +1,42 @@
-//! A network's worth of envelopes for benchmarks: agents of one home that post and vote in turn.
-#![allow(dead_code, clippy::unwrap_used)]
+//! A network's worth of envelopes for benchmarks: agents of one home that post and vote in turn. And how figures are
+//! taken and shown: each beside its limit, measured in the same run in turns, so that a machine that slows down slows both.
+#![allow(dead_code, clippy::unwrap_used, clippy::cast_precision_loss)]
+
+use std::time::{Duration, Instant};
 
 use tidepool_protocol::body::{BodyOf, Post, PostType};
 use tidepool_protocol::{Envelope, Scope, Verified};
 use tidepool_views::testing::{TestAgent, TestNode, Writer, salt};
+
+/// How long each side is measured at a time, and how often.
+const TURN: Duration = Duration::from_millis(50);
+const TURNS: usize = 10;
+
+/// Mean nanoseconds of one run of each side, in turns.
+pub(crate) fn beside(mut subject: impl FnMut(), mut limit: impl FnMut()) -> (f64, f64) {
+    let mut totals = [(0_u64, Duration::ZERO); 2];
+    let turn = |run: &mut dyn FnMut(), total: &mut (u64, Duration)| {
+        let began = Instant::now();
+        while began.elapsed() < TURN {
+            for _ in 0..8 {
+                run();
+            }
+            total.0 += 8;
+        }
+        total.1 += began.elapsed();
+    };
+    for _ in 0..TURNS {
+        turn(&mut subject, &mut totals[0]);
+        turn(&mut limit, &mut totals[1]);
+    }
+    let [one, other] = totals.map(|(runs, time)| time.as_nanos() as f64 / runs as f64);
+    (one, other)
+}
+
+/// Prints one figure beside its limit.
+pub(crate) fn show(what: &str, (seen, limit): (f64, f64), of: &str) {
+    println!("{what:46} {seen:>10.0} ns   {of:34} {limit:>10.0} ns   ratio {:>8.3}", seen / limit);
+}
 
 /// The agents that write.
 pub(crate) const AGENTS: u64 = 100;
