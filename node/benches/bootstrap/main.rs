@@ -6,7 +6,7 @@
 //! - *stream*: frames of the same envelopes over a TCP connection, decoded and verified by as many threads as a node's.
 //! - *engine*: the batches that a node writes for them, envelopes and rows, into the same store with the same flusher.
 //! - *by hand*: both nodes' kernels stepped by one thread, to see what each part takes.
-#![allow(clippy::unwrap_used, clippy::cast_precision_loss, reason = "a benchmark")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::cast_precision_loss, reason = "a benchmark")]
 
 mod by_hand;
 #[path = "../../../tests/workload/crowd.rs"]

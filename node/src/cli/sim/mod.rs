@@ -244,8 +244,7 @@ mod tests {
 
     #[test]
     fn a_scenario_comes_back_from_its_file() {
-        let mut scenario = Scenario::default();
-        scenario.plan = Some(tidepool_sim::Plan {
+        let plan = Some(tidepool_sim::Plan {
             into_week_ms: 5,
             hostile: tidepool_sim::HostileKind::ALL.to_vec(),
             faults: vec![tidepool_sim::Fault {
@@ -256,6 +255,7 @@ mod tests {
                 amount: -4,
             }],
         });
+        let scenario = Scenario { plan, ..Scenario::default() };
         let text = text_of(&scenario).unwrap();
         assert_eq!(toml::from_str::<Scenario>(&text).unwrap(), scenario);
     }
