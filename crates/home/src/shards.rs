@@ -5,8 +5,10 @@ use crate::home::Inner;
 use crate::model::ShardView;
 use data_encoding::HEXLOWER;
 use tidepool_kernel::digest::{self, Sums};
+use tidepool_kernel::retention;
 use tidepool_protocol::slot::Topic;
-use tidepool_protocol::{Shard, Slot};
+use tidepool_protocol::sync::Horizon;
+use tidepool_protocol::{Shard, Slot, TimeMs};
 
 impl Inner {
     /// One for each shard, then `ctl`.
@@ -22,6 +24,14 @@ impl Inner {
         let ctl = digest::slot(self.reader(), Slot::CTL)?;
         shards.push(self.shard_view(None, Topic::Ctl, &ctl));
         Ok(shards)
+    }
+
+    /// From when on texts are held, for the shards of which older ones were pruned.
+    pub(crate) fn horizons(&self) -> Result<Vec<(u16, TimeMs)>, HomeError> {
+        let shards = self.parts.genesis.params.shards;
+        let horizons = retention::horizons(self.reader(), shards)?;
+        let of = |horizon: Horizon| Shard::of(horizon.first, shards).map(|shard| (shard.0, horizon.from));
+        Ok(horizons.into_iter().filter_map(of).collect())
     }
 
     fn shard_view(&self, shard: Option<u16>, topic: Topic, sums: &Sums) -> ShardView {

@@ -279,6 +279,8 @@ impl<S: Store, C: Custody> Node<S, C> {
         }
         let restored = self.heads.restored;
         let found = self.read(|rows| index::envelope(rows, &newest.id))?;
-        Ok(found.is_some_and(|(entry, stored)| entry.cursor > restored && stored.origin == Origin::Local))
+        let Some((entry, stored)) = found else { return Ok(false) };
+        self.counters.foreign_heads += u64::from(stored.origin != Origin::Local);
+        Ok(entry.cursor > restored && stored.origin == Origin::Local)
     }
 }

@@ -47,6 +47,8 @@ pub struct Counters {
     pub gaps_filled: u64,
     /// Logs whose gaps no peer that was asked could fill: left to anti-entropy.
     pub gaps_left: u64,
+    /// Logs that were left for a new one because another process had signed their head with the same key.
+    pub foreign_heads: u64,
     /// Checkpoints that this node signed for its agents.
     pub checkpoints: u64,
     /// Envelopes that lost their bodies to retention.

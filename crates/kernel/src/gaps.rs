@@ -29,6 +29,9 @@ const PATIENCE_MS: u64 = 1_000;
 /// The longest pause between two requests for one log.
 const PAUSE_MS_MAX: u64 = 60_000;
 
+/// Logs looked at at one time.
+const LOOK_AT_ONCE: usize = 256;
+
 /// Requests sent at one look.
 const ASK_AT_ONCE: usize = 16;
 
@@ -126,8 +129,12 @@ impl<S: Store, C: Custody> Node<S, C> {
     /// Asks for what is still lacking, and forgets what is not. While a session runs, it brings what it brings.
     pub(crate) fn on_gaps_timer(&mut self) -> Result<(), StoreError> {
         let now = self.now;
-        let due: Vec<LogId> =
-            self.gaps.wanted.iter().filter(|(_, want)| want.next <= now).map(|(log, _)| log.clone()).collect();
+        if self.syncing.under_way() {
+            self.set_timer(Timer::Gaps, now.plus_ms(PATIENCE_MS));
+            return Ok(());
+        }
+        let due = self.gaps.wanted.iter().filter(|(_, want)| want.next <= now).map(|(log, _)| log.clone());
+        let due: Vec<LogId> = due.take(LOOK_AT_ONCE).collect();
         let mut asked = 0;
         for log in due {
             let Some(want) = self.gaps.wanted.get(&log).copied() else { continue };
@@ -141,7 +148,7 @@ impl<S: Store, C: Custody> Node<S, C> {
                 self.counters.gaps_left += 1;
                 continue;
             }
-            if asked == ASK_AT_ONCE || self.syncing.under_way() {
+            if asked == ASK_AT_ONCE {
                 continue;
             }
             let Some(peer) = self.some_peers(1).pop() else { continue };

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use support::*;
 use tempfile::TempDir;
-use tidepool_kernel::{Store, StoreError};
+use tidepool_kernel::{Store, StoreError, restored_mark};
 use tidepool_protocol::NetworkId;
 use tidepool_store::{FreeSpace, Hook, OpenError, OpenSettings, Point, SledStore, verify};
 use tidepool_views::{Cursor, Rows};
@@ -309,6 +309,9 @@ fn a_lost_tail_can_be_accepted_and_no_cursor_is_used_twice() {
     let store = SledStore::open(&path, &settings()).unwrap();
     assert_eq!(store.head(), Cursor(42));
     assert_eq!(cursors(&store), (1..=20).chain(41..=42).collect::<Vec<_>>());
+    // Peers may hold what was lost: no log goes on from what is left, at this start and at every later one.
+    let mark = restored_mark(&store).unwrap().expect("a lost tail opens new logs");
+    assert_eq!(mark[..8], 40_u64.to_be_bytes());
 }
 
 #[test]

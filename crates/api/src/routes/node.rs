@@ -32,7 +32,15 @@ struct NodeAnswer<'a> {
     /// Over all shards that this node holds: equal on two nodes that hold the same shards and the same envelopes.
     digest: String,
     envelopes: u64,
+    /// Shards of which older texts were pruned, and from when on they are held.
+    horizons: Vec<HorizonJson>,
     log: LogJson,
+}
+
+#[derive(Debug, Serialize)]
+struct HorizonJson {
+    shard: u16,
+    from: Iso,
 }
 
 #[derive(Debug, Serialize)]
@@ -89,6 +97,7 @@ pub(crate) async fn node(State(app): State<Arc<App>>) -> Result<Response, ApiErr
         shards: view.shards.iter().map(shard).collect(),
         digest: digest(&view),
         envelopes: view.shards.iter().map(|shard| shard.state_count + shard.content_count).sum(),
+        horizons: view.horizons.iter().map(|(shard, from)| HorizonJson { shard: *shard, from: Iso(*from) }).collect(),
         log: LogJson { head: view.head.0, durable: view.durable.0 },
     }))
 }

@@ -1,7 +1,7 @@
 //! The node itself and its raw envelopes.
 
 use super::Provenance;
-use tidepool_protocol::{EnvelopeId, NetworkId, NodeId};
+use tidepool_protocol::{EnvelopeId, NetworkId, NodeId, TimeMs};
 use tidepool_views::Cursor;
 
 /// An envelope as it was received.
@@ -43,6 +43,8 @@ pub struct NodeView {
     pub status: crate::ports::NetworkStatus,
     /// One for each shard, then `ctl`.
     pub shards: Vec<ShardView>,
+    /// From when on it holds the texts of a shard, where it pruned older ones: the shard's number and the time.
+    pub horizons: Vec<(u16, TimeMs)>,
     /// The last envelope of this node's log.
     pub head: Cursor,
     /// Up to where everything survives a crash.

@@ -15,7 +15,7 @@ impl Home {
     /// # Errors
     /// When the store fails.
     pub async fn node(&self) -> Result<NodeView, HomeError> {
-        let shards = self.read(|inner| inner.shards()).await?;
+        let (shards, horizons) = self.read(|inner| Ok((inner.shards()?, inner.horizons()?))).await?;
         let parts = &self.inner.parts;
         Ok(NodeView {
             version: parts.version,
@@ -24,6 +24,7 @@ impl Home {
             node: self.inner.facts.node,
             status: parts.network.status(),
             shards,
+            horizons,
             head: parts.reader.head(),
             durable: parts.reader.durable(),
             local_agents: self.inner.registrations.agents.load(Ordering::Relaxed),

@@ -213,8 +213,11 @@ fn horizon_of(rows: &dyn Rows, shard: Shard) -> Result<HorizonRow, ReadError> {
     Ok(row.unwrap_or_default())
 }
 
-/// What this node says that it no longer holds.
-pub(crate) fn horizons(rows: &dyn Rows, shards: u16) -> Result<Vec<Horizon>, ReadError> {
+/// What a node says that it no longer holds.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn horizons(rows: &dyn Rows, shards: u16) -> Result<Vec<Horizon>, ReadError> {
     let mut horizons = Vec::new();
     for shard in (0..shards).map(Shard) {
         let from = horizon_of(rows, shard)?.horizon;
