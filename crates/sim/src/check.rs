@@ -3,7 +3,7 @@
 use crate::disk::Disk;
 use crate::report::Violation;
 use crate::verify;
-use crate::world::World;
+use crate::world::{Member, World};
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use tidepool_kernel::{Input, Node, Outbox, Store, digest};
@@ -82,30 +82,43 @@ impl World<'_> {
         }
     }
 
-    /// Whether all honest nodes hold the same, by their digests of every slot.
+    /// Whether all honest nodes hold the same of what they cover, by their digests of every slot.
     pub(crate) fn are_equal(&self) -> bool {
-        let all = |disk: &Disk| digest::all(disk).ok();
-        let first = all(&self.members[0].disk);
-        self.members.iter().all(|member| all(&member.disk) == first) && {
-            let first = digests(&self.members[0].disk);
-            self.members.iter().all(|member| digests(&member.disk) == first)
+        // Cheap, and mostly enough to see that they do not.
+        let all = |member: &Member| digest::all(&member.disk).ok();
+        let first = all(&self.members[0]);
+        let archives = self.members.iter().filter(|member| member.is_archive());
+        if archives.clone().any(|member| all(member) != first) {
+            return false;
         }
+        let Some(first) = digests(&self.members[0].disk) else { return false };
+        self.members.iter().all(|member| self.covered(member, &first).as_ref() == Some(&first))
+    }
+
+    /// A member's digests, and where it covers nothing those of the first one, which is an archive.
+    fn covered(&self, member: &Member, first: &Digests) -> Option<Digests> {
+        let own = digests(&member.disk)?.into_iter().zip(first);
+        let slots = Slot::all().zip(own);
+        Some(slots.map(|(slot, (own, first))| if member.covers(slot) { own } else { *first }).collect())
     }
 
     /// After a run: everything else.
     pub(crate) fn check_all(&mut self, converged: bool) {
         if !converged {
             let mut groups: BTreeMap<Vec<(u64, [u8; SetSum::LEN])>, usize> = BTreeMap::new();
+            let first = digests(&self.members[0].disk).unwrap_or_default();
             for member in &self.members {
-                let of = digests(&member.disk).unwrap_or_default();
+                let of = self.covered(member, &first).unwrap_or_default();
                 *groups.entry(of.iter().map(|sum| (sum.count, sum.to_bytes())).collect()).or_default() += 1;
             }
             let groups =
                 groups.into_iter().map(|(of, nodes)| (nodes, of.iter().map(|(count, _)| count).sum())).collect();
             self.violations.push(Violation::Diverged { groups });
         }
+        let log = self.members[0].disk.all();
+        let places = log.iter().map(|stored| (stored.envelope.id(), stored.envelope.header().slot())).collect();
         for at in 0..self.members.len() {
-            self.check_log(at);
+            self.check_log(at, &places);
         }
         self.check_forks();
         for at in 0..self.scenario.refolded.min(self.members.len()) {
@@ -115,8 +128,9 @@ impl World<'_> {
         }
     }
 
-    /// What lies in a node's log verifies, is counted in its digests, and holds everything that was acknowledged.
-    fn check_log(&mut self, at: usize) {
+    /// What lies in a node's log verifies, is counted in its digests, and holds everything that was acknowledged and
+    /// that it covers; `places` says in which slot each envelope lies.
+    fn check_log(&mut self, at: usize, places: &BTreeMap<EnvelopeId, Slot>) {
         let log = self.members[at].disk.all();
         let mut held = BTreeSet::new();
         let mut sums: BTreeMap<Slot, SetSum> = BTreeMap::new();
@@ -138,7 +152,9 @@ impl World<'_> {
         if !counted {
             self.violations.push(Violation::DigestWrong { node: at });
         }
-        let lacking: Vec<EnvelopeId> = self.work.acknowledged.keys().copied().filter(|id| !held.contains(id)).collect();
+        let covers = |id: &EnvelopeId| places.get(id).is_none_or(|slot| self.members[at].covers(*slot));
+        let acknowledged = self.work.acknowledged.keys().copied();
+        let lacking: Vec<EnvelopeId> = acknowledged.filter(|id| !held.contains(id) && covers(id)).collect();
         if let Some(example) = lacking.first() {
             self.violations.push(Violation::Lost { node: at, envelopes: lacking.len(), example: *example });
         }
@@ -178,7 +194,11 @@ impl World<'_> {
         }
         let kept = views(&member.disk);
         let families = differing(&kept, &views(&again));
-        let mut unequal = if equal { differing(&kept, &views(&self.members[0].disk)) } else { BTreeSet::new() };
+        let mut unequal = if equal && member.is_archive() {
+            differing(&kept, &views(&self.members[0].disk))
+        } else {
+            BTreeSet::new()
+        };
         unequal.retain(|family| !FAMILIES_WITH_PLACES.contains(family));
         if !unequal.is_empty() {
             self.violations.push(Violation::ViewsUnequal { node: at, families: unequal.into_iter().collect() });

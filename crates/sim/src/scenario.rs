@@ -16,6 +16,8 @@ pub struct Scenario {
     pub nodes: usize,
     /// How many of them, the first ones, are home to agents.
     pub homes: usize,
+    /// How many of them, the last ones, hold two shards of the four only; no homes.
+    pub partial: usize,
     /// Agents, at home in turn.
     pub agents: usize,
     /// Virtual minutes of work and faults; then everything is healed.
@@ -87,6 +89,7 @@ impl Default for Scenario {
         Self {
             nodes: 12,
             homes: 12,
+            partial: 0,
             agents: 24,
             minutes: 30,
             envelopes: 600,
@@ -148,6 +151,7 @@ impl Scenario {
         let ranges = [
             ("nodes", nodes, 1, NODES_MAX),
             ("homes", number(self.homes), 1, nodes),
+            ("partial", number(self.partial), 0, number(self.nodes.saturating_sub(self.homes))),
             ("agents", number(self.agents), 1, 100_000),
             ("minutes", self.minutes, 1, MINUTES_MAX),
             ("envelopes", number(self.envelopes), 0, 10_000_000),

@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tidepool_kernel::{
     Channel, Effect, GossipId, Input, Node, NodeSettings, Outbox, Peer, RequestId, Ticket, Timer, Verdict,
 };
-use tidepool_protocol::{EnvelopeId, NetworkGenesis, TimeMs};
+use tidepool_protocol::{EnvelopeId, NetworkGenesis, Shard, Slot, TimeMs};
 use tidepool_views::testing::{T0, network};
 use tidepool_views::{Cursor, Envelopes};
 
@@ -444,12 +444,33 @@ impl Place {
 }
 
 impl Member {
+    /// Whether it holds everything.
+    pub(crate) const fn is_archive(&self) -> bool {
+        matches!(self.settings.coverage, tidepool_kernel::Coverage::Archive)
+    }
+
+    /// Whether it holds `slot`.
+    pub(crate) fn covers(&self, slot: Slot) -> bool {
+        match &self.settings.coverage {
+            tidepool_kernel::Coverage::Archive => true,
+            tidepool_kernel::Coverage::Shards(shards) => {
+                Shard::of(slot, self.settings.genesis.params.shards).is_none_or(|shard| shards.contains(&shard))
+            }
+        }
+    }
+
     fn new(scenario: &Scenario, cast: &Cast, genesis: &NetworkGenesis, seed: u64, at: usize) -> Self {
         let node = &cast.nodes[at];
         let mut settings = NodeSettings::archive(genesis.clone(), node.id, crate::links::peer(&node.key));
         settings.anti_entropy_ms = scenario.anti_entropy_ms;
         settings.seed = Chance::new(seed, "choices").next() ^ u64::try_from(at).unwrap_or(u64::MAX);
         settings.limits.pending_max = scenario.pending_max;
+        if at + scenario.partial >= scenario.nodes {
+            // Neighbours, as a node's duty shards are.
+            let first = u16::try_from(seed % 4).unwrap_or(0);
+            let shards = [first, (first + 1) % genesis.params.shards].map(Shard);
+            settings.coverage = tidepool_kernel::Coverage::Shards(shards.into_iter().collect());
+        }
         Self {
             settings,
             keys: cast.custody(at),

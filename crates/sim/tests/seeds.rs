@@ -10,7 +10,8 @@ use tidepool_sim::{Cast, Scenario, run};
 const FRESH: u64 = 50;
 
 fn small() -> Scenario {
-    Scenario { nodes: 6, homes: 4, agents: 8, minutes: 4, envelopes: 70, degree: 3, ..Scenario::default() }
+    let (nodes, homes, partial) = (6, 4, 1);
+    Scenario { nodes, homes, partial, agents: 8, minutes: 4, envelopes: 70, degree: 3, ..Scenario::default() }
 }
 
 fn check(seeds: impl Iterator<Item = u64>) {
