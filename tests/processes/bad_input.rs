@@ -74,3 +74,40 @@ fn a_node_that_does_not_run_is_called_unreachable() {
     refused(&run(&["status", "--data-dir", "no-such-pool"]), 7, &["no-such-pool", "tidepool run"]);
     refused(&run(&["peers", "--api", "http://127.0.0.1:1"]), 7, &["127.0.0.1:1"]);
 }
+
+#[cfg(unix)]
+#[test]
+fn a_network_key_that_others_may_read_is_refused_and_its_fingerprint_is_all_that_is_shown() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("swarm.key");
+    let secret = "5e".repeat(32);
+    let arguments = ["config", "check", "--network-key", file.to_str().unwrap()];
+    refused(&run(&arguments), 3, &["swarm.key", "--network-key"]);
+    std::fs::write(&file, format!("/key/swarm/psk/1.0.0/\n/base16/\n{secret}\n")).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+    refused(&run(&arguments), 3, &["0644", "0600", "chmod"]);
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let output = run(&arguments);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("QUIC is off"), "{output:?}");
+    assert!(!said.contains(&secret));
+    std::fs::write(&file, &secret).unwrap();
+    let output = run(&arguments);
+    refused(&output, 3, &["swarm.key", "64 hexadecimal digits"]);
+    assert!(!String::from_utf8_lossy(&output.stderr).contains(&secret));
+}
+
+#[test]
+fn faults_on_purpose_are_refused_outside_the_development_network() {
+    let directory = tempfile::tempdir().unwrap();
+    let (network, config) = (directory.path().join("network.json"), directory.path().join("tidepool.toml"));
+    let text = r#"{"version":1,"name":"in-earnest","created_ms":1,"communities":["general"],"agent_work_bits":0,
+        "node_work_bits":0,"log_burst":1,"log_per_hour":1,"shards":4,"generation":0}"#;
+    std::fs::write(&network, text).unwrap();
+    std::fs::write(&config, "[faults]\ngossip_drop_percent = 20\n").unwrap();
+    let mut arguments = vec!["config", "check", "--config", config.to_str().unwrap()];
+    assert!(run(&arguments).status.success(), "the development network is for tests");
+    arguments.extend(["--network", network.to_str().unwrap()]);
+    refused(&run(&arguments), 3, &["gossip_drop_percent", "20", "in-earnest"]);
+}

@@ -13,7 +13,7 @@ fn key(number: u8) -> SecretKey {
 }
 
 /// A counter of `/metrics` that holds `labels`, summed over the rest; 0 when it is not there yet.
-fn metric(node: &Node, name: &str, labels: &[&str]) -> u64 {
+pub fn metric(node: &Node, name: &str, labels: &[&str]) -> u64 {
     let text = node.text("/metrics");
     let matching = |line: &&str| line.starts_with(name) && labels.iter().all(|label| line.contains(label));
     text.lines().filter(matching).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum::<f64>() as u64

@@ -131,6 +131,7 @@ async fn a_kernel_without_room_ignores_frames_and_hears_of_everything_else() {
     a.counted("verdicts_ignore", 10).await;
     a.connected(b.peer);
     a.subscribed(b.peer, TOPIC);
+    a.input("word of what was dropped", |input| matches!(input, Input::GossipDropped).then_some(()));
     assert_eq!(b.publish(TOPIC, "room again"), PublishOutcome::Sent);
     assert_eq!(a.frame().3, b"room again");
 }

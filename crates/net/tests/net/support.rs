@@ -143,6 +143,16 @@ impl Node {
         }
     }
 
+    /// A frame that is there already.
+    pub fn frame_if_there(&mut self) -> Option<GossipId> {
+        self.seen.extend(self.inputs.try_iter());
+        let place = self.seen.iter().position(|input| matches!(input, Input::Gossip { .. }))?;
+        match self.seen.remove(place) {
+            Input::Gossip { id, .. } => Some(id),
+            _ => None,
+        }
+    }
+
     pub fn frame(&mut self) -> (GossipId, Peer, Topic, Vec<u8>) {
         self.input("a frame", |input| match input {
             Input::Gossip { id, from, topic, frame } => Some((*id, *from, *topic, frame.to_vec())),
