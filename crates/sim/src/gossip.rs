@@ -33,6 +33,9 @@ const SEEN_MS: u64 = 7 * 60 * 1_000;
 /// Frames in one IHAVE.
 const NAMES_MAX: usize = 600;
 
+/// Of 1,000 lost frames, so many are lost at the receiver's door.
+const TOLD_OF_LOSS: u64 = 100;
+
 /// A frame that was seen anywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct FrameNo(usize);
@@ -210,6 +213,7 @@ impl World<'_> {
         self.coverage.add("frames sent", 1);
         self.coverage.add("bytes of frames sent", bytes);
         if self.is_lost(from, to) {
+            self.told_of_loss(from, to);
             return true;
         }
         let ms = left - now + self.delay(to);
@@ -219,6 +223,16 @@ impl World<'_> {
             self.later(to, ms, Event::Frame { from, frame: no, again: true });
         }
         true
+    }
+
+    /// Some of what is lost is lost at the receiver's own door, for want of room, and its node is told so.
+    fn told_of_loss(&mut self, from: usize, to: usize) {
+        let arrives = self.is_honest(to) && self.linked(from, to) && !self.apart(from, to);
+        if arrives && self.delivery.per_mille(TOLD_OF_LOSS) {
+            self.coverage.count("frame dropped at the door");
+            let ms = self.delay(to);
+            self.later(to, ms, Event::Input(Input::GossipDropped));
+        }
     }
 
     pub(crate) fn frame_comes(&mut self, at: usize, from: usize, no: FrameNo, again: bool) {

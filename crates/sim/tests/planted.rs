@@ -85,6 +85,7 @@ fn a_queue_without_a_bound_is_found() {
     check_kernel(Defect::PendingUnbounded, &["bound passed"]);
 }
 
+/// This one was no invention: the simulator found it in the kernel.
 #[test]
 fn an_envelope_written_twice_is_found() {
     check_kernel(Defect::WrittenTwice, &["digest wrong", "diverged", "views differ", "halted"]);

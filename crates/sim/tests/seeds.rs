@@ -50,13 +50,3 @@ fn the_same_seed_gives_the_same_trace() {
     assert_eq!(one, again);
     assert_ne!(one.trace, run(&scenario, &cast, 78).trace);
 }
-
-/// Found by the simulator: an envelope that waited for its author was written twice when it came again in one frame with
-/// the author's identity.
-#[test]
-fn what_waits_and_comes_again_with_its_identity_is_stored_once() {
-    let scenario = Scenario::default();
-    let cast = Cast::new(&scenario);
-    let outcome = run(&scenario, &cast, 3);
-    assert!(outcome.is_good(), "{:?}", outcome.violations);
-}
