@@ -40,9 +40,10 @@ const REJECTED_WEIGHT: f64 = -100.0;
 const MISBEHAVIOUR_WEIGHT: f64 = -16.0;
 const MISBEHAVIOUR_FREE: f64 = 6.0;
 
-/// Times the number of frames that a peer was too slow to take, of about the last second. Not on loopback, where a mesh
-/// on one machine is slow together.
-const SLOW_WEIGHT: f64 = -10.0;
+/// Times the number of frames that a peer was too slow to take, of about the last second. It costs a place in the mesh, and
+/// never more: with Lighthouse's ten a partition under 1,600 frames a second would grey-list the other half. Not on
+/// loopback, where a mesh on one machine is slow together.
+const SLOW_WEIGHT: f64 = -1.0;
 
 /// Times the square of the number of peers behind one IP address beyond [`SHARED_IP_FREE`]: a company behind one address
 /// passes, a hundred made-up peers do not. Not on loopback.
