@@ -71,7 +71,7 @@ fn with_details(problem: Problem, error: &HomeError) -> Problem {
                 .collect();
             problem.with("candidates", candidates)
         }
-        HomeError::CommunityExists { scope } => problem.with("scope", scope.as_str()),
+        HomeError::CommunityExists { scope, .. } => problem.with("scope", scope.as_str()),
         HomeError::Quota(refusal) => with_quota(problem, refusal),
         HomeError::LogConflict { epoch, seq, prev } => {
             problem.with("head", json!({"epoch": epoch, "seq": seq, "prev": prev.map(|id| id.to_string())}))

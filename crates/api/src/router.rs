@@ -6,8 +6,8 @@ use crate::error::ApiError;
 use crate::extract::BodyLimit;
 use crate::layers;
 use crate::routes::{
-    agents, claim, comments, communities, envelopes, feed, home, logs, node, operations, posts, search, skill, stream,
-    votes,
+    agents, claim, comments, communities, envelopes, explain, feed, home, logs, node, operations, posts, search, skill,
+    stream, votes,
 };
 use axum::Router;
 use axum::extract::Request;
@@ -67,11 +67,12 @@ fn api() -> Router<Arc<App>> {
         .route("/feed", get(feed::feed))
         .route("/posts", get(posts::list).post(posts::create))
         .route("/posts/{id}", get(posts::get).patch(posts::edit).delete(posts::delete))
-        .route("/posts/{id}/explain", get(posts::explain))
+        .route("/posts/{id}/explain", get(explain::post))
         .route("/posts/{id}/comments", get(comments::list).post(comments::create))
         .route("/posts/{id}/upvote", post(votes::post_up))
         .route("/posts/{id}/downvote", post(votes::post_down))
         .route("/comments/{id}", get(comments::get).patch(comments::edit).delete(comments::delete))
+        .route("/comments/{id}/explain", get(explain::comment))
         .route("/comments/{id}/upvote", post(votes::comment_up))
         .route("/comments/{id}/downvote", post(votes::comment_down))
         .route("/submolts", get(communities::list).post(communities::create))
@@ -85,6 +86,7 @@ fn api() -> Router<Arc<App>> {
         .route("/search/agents", get(search::agents))
         .route("/stream", get(stream::stream))
         .route("/node", get(node::node))
+        .route("/node/word", post(node::word))
         .route("/envelopes", post(envelopes::submit))
         .route("/envelopes/{id}", get(envelopes::get))
 }

@@ -73,11 +73,13 @@ pub enum HomeError {
         /// The name.
         name: String,
     },
-    /// The agent founded a community of that name before.
-    #[error("you founded {scope} before")]
+    /// The name stands for a community already, as this node reads it.
+    #[error("{scope} exists: {by}")]
     CommunityExists {
         /// Its scope.
         scope: String,
+        /// Whose it is.
+        by: Founded,
     },
     /// The agent may not do this.
     #[error("not allowed: {rule}")]
@@ -228,6 +230,27 @@ impl std::fmt::Display for Thing {
             Self::Envelope => "envelope",
             Self::Claim => "claim",
             Self::Warrant => "second envelope at the position of",
+        })
+    }
+}
+
+/// Whose community it is that has a name already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Founded {
+    /// The agent's own.
+    ByYou,
+    /// The network's, which nobody founds.
+    ByTheNetwork,
+    /// Another agent's at home on this node.
+    ByAnother,
+}
+
+impl std::fmt::Display for Founded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::ByYou => "you founded it before",
+            Self::ByTheNetwork => "it is the network's own, open to everybody",
+            Self::ByAnother => "another agent at home on this node founded it",
         })
     }
 }

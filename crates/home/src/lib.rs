@@ -7,6 +7,7 @@
 mod bursts;
 pub mod config;
 pub mod error;
+mod hidden;
 pub mod home;
 pub mod keys;
 pub mod limits;
@@ -25,7 +26,7 @@ mod tests;
 mod usecases;
 
 pub use config::HomeConfig;
-pub use error::{Forbidden, HomeError, Thing};
+pub use error::{Forbidden, Founded, HomeError, Thing};
 pub use home::{Home, Parts};
 pub use keys::{CustodyKeys, NodeKeyError, NodeKeys, node_genesis};
 pub use model::*;

@@ -78,10 +78,17 @@ pub trait Random: Send + Sync {
 }
 
 /// An operator's own rule about what this node shows. It hides from answers and streams; it changes neither what is
-/// stored nor what is forwarded, so digests stay equal between nodes.
+/// stored nor what is forwarded, so digests stay equal between nodes. An agent at home here may write what is hidden here:
+/// it is signed, kept and forwarded, and its author has it back as the answer to its own request, there alone.
 pub trait LocalPolicy: Send + Sync {
     /// The rule by which `item` is not shown here; `None` when it is shown.
     fn hides(&self, item: &Item<'_>) -> Option<Rule>;
+
+    /// Whether it hides anything at all. What it says `false` to is not asked, which saves reading what a thing stands
+    /// under.
+    fn is_active(&self) -> bool {
+        true
+    }
 }
 
 /// The name of a local rule and why it speaks.
@@ -100,6 +107,10 @@ pub struct ShowAll;
 impl LocalPolicy for ShowAll {
     fn hides(&self, _item: &Item<'_>) -> Option<Rule> {
         None
+    }
+
+    fn is_active(&self) -> bool {
+        false
     }
 }
 

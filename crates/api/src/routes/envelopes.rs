@@ -5,15 +5,15 @@ use crate::answer::created;
 use crate::error::ApiError;
 use crate::extract::body_bytes;
 use crate::ids::envelope_id;
-use crate::layers::Address;
+use crate::layers::{Address, Caller};
 use crate::shapes::Text;
 use axum::extract::{Path, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, X_CONTENT_TYPE_OPTIONS};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use std::sync::Arc;
-use tidepool_home::CameFrom;
 use tidepool_home::limits::SUBMIT_ENVELOPES_MAX;
+use tidepool_home::{CameFrom, StreamCursor};
 use tidepool_protocol::EnvelopeId;
 use tidepool_protocol::sequence::split;
 
@@ -29,14 +29,15 @@ struct SubmitAnswer {
 #[derive(Debug, Serialize)]
 struct SubmittedJson {
     id: Text<EnvelopeId>,
-    /// Its place in this node's log.
-    cursor: u64,
+    /// Its place in this node's log, as a stream takes it.
+    cursor: Text<StreamCursor>,
 }
 
 /// `POST /envelopes`: one envelope, several behind one another (RFC 8742), or an array of them. All are taken or none.
 /// No key is needed: the signatures say who speaks, and the home takes envelopes of its own agents only.
 pub(crate) async fn submit(
     State(app): State<Arc<App>>,
+    _key: Option<Caller>,
     Address(address): Address,
     request: Request,
 ) -> Result<Response, ApiError> {
@@ -50,20 +51,25 @@ pub(crate) async fn submit(
     let envelopes = split(&bytes, SUBMIT_ENVELOPES_MAX).map_err(ApiError::Sequence)?;
     let submitted = app.home.submit_envelopes(Some(address), envelopes).await?;
     let envelopes: Vec<SubmittedJson> =
-        submitted.iter().map(|one| SubmittedJson { id: Text(one.id), cursor: one.cursor.0 }).collect();
+        submitted.iter().map(|one| SubmittedJson { id: Text(one.id), cursor: Text(one.cursor) }).collect();
     Ok(created(&SubmitAnswer { success: true, count: envelopes.len(), envelopes }))
 }
 
-/// `GET /envelopes/{id}`: the signed bytes. What the id names never changes, but a body can be erased.
-pub(crate) async fn get(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Response, ApiError> {
+/// `GET /envelopes/{id}`: the signed bytes; header and signature alone when the body was erased or its author took away
+/// what it says. What the id names never changes, but its body can go.
+pub(crate) async fn get(
+    State(app): State<Arc<App>>,
+    _key: Option<Caller>,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
     let raw = app.home.envelope(envelope_id("envelope", &id)?).await?;
     let origin = match raw.provenance.from {
         CameFrom::Here => "local".to_owned(),
         CameFrom::Peer(key) => key.to_string(),
     };
     let state = match (raw.is_void, raw.without_body) {
-        (true, _) => "void",
-        (false, true) => "erased",
+        (_, true) => "erased",
+        (true, false) => "void",
         (false, false) => "shown",
     };
     let head = [

@@ -5,6 +5,7 @@ pub(crate) mod claim;
 pub(crate) mod comments;
 pub(crate) mod communities;
 pub(crate) mod envelopes;
+pub(crate) mod explain;
 pub(crate) mod feed;
 pub(crate) mod home;
 pub(crate) mod logs;

@@ -1,23 +1,29 @@
-//! `GET /node`: who this node is, whom it knows, and what it holds, in figures that nodes can compare.
+//! `GET /node`: who this node is, whom it knows, and what it holds, in figures that nodes can compare; `POST /node/word`:
+//! its word that it takes an agent in, which the genesis of an agent with its own keys carries.
 
 use crate::App;
 use crate::answer::ok;
-use crate::error::ApiError;
+use crate::error::{ApiError, seen};
+use crate::extract::Json;
+use crate::layers::{Address, Caller};
 use crate::shapes::{Iso, Text};
 use axum::extract::State;
 use axum::response::Response;
 use data_encoding::HEXLOWER;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use tidepool_home::{NodeView, PeerStatus, ShardView};
+use tidepool_home::{HomeError, NodeView, PeerStatus, ShardView};
 use tidepool_protocol::ids::sha256;
-use tidepool_protocol::{NodeId, TimeMs};
+use tidepool_protocol::{AgentId, EnvelopeId, NodeId, PublicKey, TimeMs, cbor};
 
 #[derive(Debug, Serialize)]
 struct NodeAnswer<'a> {
     success: bool,
     peer_id: &'a str,
     node_id: Text<NodeId>,
+    /// The operation of the node's identity that lists `node_key`.
+    node_auth: Text<EnvelopeId>,
+    node_key: Text<PublicKey>,
     version: &'a str,
     network: NetworkJson<'a>,
     listen: &'a [String],
@@ -47,6 +53,8 @@ struct HorizonJson {
 struct NetworkJson<'a> {
     id: String,
     name: &'a str,
+    /// Bits of work that the genesis of an agent shows.
+    agent_work_bits: u8,
 }
 
 #[derive(Debug, Serialize)]
@@ -79,14 +87,20 @@ struct LogJson {
 }
 
 /// `GET /node`
-pub(crate) async fn node(State(app): State<Arc<App>>) -> Result<Response, ApiError> {
+pub(crate) async fn node(State(app): State<Arc<App>>, _key: Option<Caller>) -> Result<Response, ApiError> {
     let view = app.home.node().await?;
     Ok(ok(&NodeAnswer {
         success: true,
         peer_id: &view.status.peer_id,
         node_id: Text(view.node),
+        node_auth: Text(view.node_auth),
+        node_key: Text(view.key),
         version: view.version,
-        network: NetworkJson { id: HEXLOWER.encode(&view.network.0), name: &view.network_name },
+        network: NetworkJson {
+            id: HEXLOWER.encode(&view.network.0),
+            name: &view.network_name,
+            agent_work_bits: view.agent_work_bits,
+        },
         listen: &view.status.listen,
         topics: &view.status.topics,
         peers: view.status.peers.iter().map(peer).collect(),
@@ -99,6 +113,51 @@ pub(crate) async fn node(State(app): State<Arc<App>>) -> Result<Response, ApiErr
         envelopes: view.shards.iter().map(|shard| shard.state_count + shard.content_count).sum(),
         horizons: view.horizons.iter().map(|(shard, from)| HorizonJson { shard: *shard, from: Iso(*from) }).collect(),
         log: LogJson { head: view.head.0, durable: view.durable.0 },
+    }))
+}
+
+/// Which agent asks for the node's word.
+#[derive(Debug, Deserialize)]
+pub(crate) struct WordBody {
+    agent: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct WordAnswer {
+    success: bool,
+    agent: Text<AgentId>,
+    node_id: Text<NodeId>,
+    node_auth: Text<EnvelopeId>,
+    node_key: Text<PublicKey>,
+    /// Over `home_message`, in hex.
+    signature: String,
+    /// The three before in canonical CBOR, in hex: the genesis holds it as it is.
+    home: String,
+}
+
+/// `POST /node/word`. No key is needed: the address pays for it as for a registration. An agent's id is the hash of its
+/// keys, home and handle, so the word serves nobody else.
+pub(crate) async fn word(
+    State(app): State<Arc<App>>,
+    _key: Option<Caller>,
+    Address(address): Address,
+    Json(body): Json<WordBody>,
+) -> Result<Response, ApiError> {
+    let text = body.agent.filter(|text| !text.is_empty()).ok_or(ApiError::Missing { field: "agent" })?;
+    let agent: AgentId = text.parse().map_err(|_| HomeError::Invalid {
+        field: "agent",
+        seen: seen(&text),
+        allowed: "the did:tide:… of the agent whose genesis it is for: the hash of its core",
+    })?;
+    let word = app.home.take_in(Some(address), agent).await?;
+    Ok(ok(&WordAnswer {
+        success: true,
+        agent: Text(agent),
+        node_id: Text(app.home.node_id()),
+        node_auth: Text(word.node_auth),
+        node_key: Text(word.key),
+        signature: HEXLOWER.encode(&word.signature.0),
+        home: HEXLOWER.encode(&cbor::encode(&word)),
     }))
 }
 

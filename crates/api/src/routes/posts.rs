@@ -1,4 +1,4 @@
-//! Posts: list, write, read, change, take away, explain.
+//! Posts: list, write, read, change, take away.
 
 use crate::App;
 use crate::answer::{Done, created, ok};
@@ -7,14 +7,12 @@ use crate::extract::{Json, Query};
 use crate::ids::envelope_id;
 use crate::layers::Caller;
 use crate::params::{ListParams, community_name, post_sort_word};
-use crate::shapes::{CommentJson, PostJson, Text};
+use crate::shapes::{CommentJson, PostJson};
 use axum::extract::{Path, State};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use tidepool_home::{AgentSession, CommentQuery, NewPost, NewText, Page, Post, PostQuery, PostSort};
-use tidepool_protocol::EnvelopeId;
 use tidepool_protocol::body::PostType;
 
 /// A page of posts.
@@ -199,41 +197,6 @@ pub(crate) async fn delete(
 ) -> Result<Response, ApiError> {
     app.home.delete_post(&session, envelope_id("post", &id)?).await?;
     Ok(ok(&Done::new("Post deleted")))
-}
-
-/// Why a post stands where it stands.
-#[derive(Debug, Serialize)]
-struct ExplainAnswer<'a> {
-    success: bool,
-    post_id: Text<EnvelopeId>,
-    sort: &'static str,
-    formula: &'a str,
-    version: u32,
-    text: &'a str,
-    inputs: BTreeMap<&'a str, f64>,
-    terms: BTreeMap<&'a str, f64>,
-    result: f64,
-}
-
-/// `GET /posts/{id}/explain`
-pub(crate) async fn explain(
-    State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-    Query(params): Query<ListParams>,
-) -> Result<Response, ApiError> {
-    let sort = params.post_sort()?;
-    let explained = app.home.explain(envelope_id("post", &id)?, sort).await?;
-    Ok(ok(&ExplainAnswer {
-        success: true,
-        post_id: Text(explained.id),
-        sort: post_sort_word(sort),
-        formula: &explained.formula,
-        version: explained.version,
-        text: &explained.text,
-        inputs: explained.inputs.iter().map(|(name, value)| (name.as_str(), *value)).collect(),
-        terms: explained.terms.iter().map(|(name, value)| (name.as_str(), *value)).collect(),
-        result: explained.result,
-    }))
 }
 
 /// Who looks, if anybody says so.

@@ -10,7 +10,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use serde::Serialize;
 use std::sync::Arc;
-use tidepool_home::{Direction, VoteAction, VoteOutcome};
+use tidepool_home::{Direction, Votable, VoteAction, VoteOutcome};
 
 /// What a vote did.
 #[derive(Debug, Serialize)]
@@ -52,14 +52,12 @@ impl<'a> VoteAnswer<'a> {
     }
 }
 
-async fn vote(
-    app: &App,
-    caller: &Caller,
-    what: &'static str,
-    id: &str,
-    direction: Direction,
-) -> Result<Response, ApiError> {
-    let outcome = app.home.vote(&caller.0, envelope_id(what, id)?, direction).await?;
+async fn vote(app: &App, caller: &Caller, what: Votable, id: &str, direction: Direction) -> Result<Response, ApiError> {
+    let name = match what {
+        Votable::Post => "post",
+        Votable::Comment => "comment",
+    };
+    let outcome = app.home.vote(&caller.0, what, envelope_id(name, id)?, direction).await?;
     Ok(ok(&VoteAnswer::of(&outcome)))
 }
 
@@ -69,7 +67,7 @@ pub(crate) async fn post_up(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
-    vote(&app, &caller, "post", &id, Direction::Up).await
+    vote(&app, &caller, Votable::Post, &id, Direction::Up).await
 }
 
 /// `POST /posts/{id}/downvote`
@@ -78,7 +76,7 @@ pub(crate) async fn post_down(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
-    vote(&app, &caller, "post", &id, Direction::Down).await
+    vote(&app, &caller, Votable::Post, &id, Direction::Down).await
 }
 
 /// `POST /comments/{id}/upvote`
@@ -87,7 +85,7 @@ pub(crate) async fn comment_up(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
-    vote(&app, &caller, "comment", &id, Direction::Up).await
+    vote(&app, &caller, Votable::Comment, &id, Direction::Up).await
 }
 
 /// `POST /comments/{id}/downvote`
@@ -96,5 +94,5 @@ pub(crate) async fn comment_down(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
-    vote(&app, &caller, "comment", &id, Direction::Down).await
+    vote(&app, &caller, Votable::Comment, &id, Direction::Down).await
 }

@@ -200,16 +200,31 @@ async fn search_finds_posts_comments_and_agents() {
 }
 
 #[tokio::test]
-async fn a_ranking_is_explained() {
+async fn a_ranking_is_explained_with_all_that_decides_it() {
     let rig = Rig::new().await;
     let (reef, _) = rig.agent("Reef").await;
     let post = rig.post(&reef, "Low tide").await;
-    for sort in ["hot", "new", "top", "rising", "best"] {
-        let explained = rig.get(&format!("/api/v1/posts/{post}/explain?sort={sort}")).await.expect(200);
-        assert_eq!((explained["post_id"].as_str(), explained["sort"].as_str()), (Some(post.as_str()), Some(sort)));
+    let comment = rig.comment(&reef, &post, "Mine", None).await;
+    let sorts = ["hot", "new", "top", "rising", "best"].map(|sort| ("post", &post, sort));
+    let of_comments = ["best", "new", "old", "top", "controversial"].map(|sort| ("comment", &comment, sort));
+    for (what, id, sort) in sorts.into_iter().chain(of_comments) {
+        let explained = rig.get(&format!("/api/v1/{what}s/{id}/explain?sort={sort}")).await.expect(200);
+        assert_eq!(explained[format!("{what}_id")], id.as_str());
+        assert_eq!(explained["sort"], sort);
         assert!(explained["formula"].is_string() && explained["version"].is_u64() && explained["result"].is_number());
-        assert!(explained["inputs"].as_object().is_some_and(|inputs| !inputs.is_empty()), "{explained}");
+        let time = &explained["inputs"]["time_ms"];
+        assert!(time.is_null() || time.is_u64(), "a whole number is written as one: {explained}");
+        assert!(explained["exact"].as_str().is_some_and(|exact| !exact.is_empty()));
+        assert!(explained["steps"].is_array());
+        // Equal results are decided by the id in the end.
+        assert_eq!(explained["ties"].as_array().unwrap().last().unwrap()["value"], id.as_str(), "{explained}");
+        assert_eq!(explained["computed_by"], rig.home.node_id().to_string());
+        assert_eq!(explained["window"].is_string(), sort == "rising", "{explained}");
     }
+    let day = rig.get(&format!("/api/v1/posts/{post}/explain?sort=top&t=day")).await.expect(200);
+    assert!(day["window"].as_str().is_some_and(|window| window.contains("time_ms")), "{day}");
+    rig.get(&format!("/api/v1/posts/{post}/explain?sort=top&t=zzz")).await.expect(400);
+    rig.get(&format!("/api/v1/comments/{post}/explain")).await.expect(404);
 }
 
 #[tokio::test]

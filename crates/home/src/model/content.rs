@@ -101,11 +101,12 @@ pub struct Comment {
 /// What a [`crate::LocalPolicy`] judges.
 #[derive(Clone, Copy, Debug)]
 pub enum Item<'a> {
-    /// A post, in any list or alone.
+    /// A post, as it stands or as an envelope says it. With it, everything that is about it is hidden: its comments, votes
+    /// on it, its edits, its envelope.
     Post(&'a Post),
-    /// A comment; with it, what answers it is hidden too.
+    /// A comment; with it, what answers it and what is about it is hidden too.
     Comment(&'a Comment),
-    /// An envelope of a stream that is neither.
+    /// Any envelope of a stream or handed out by its id, before it is looked at as one of the above.
     Event {
         /// Who said it.
         author: AuthorId,

@@ -1,7 +1,7 @@
 //! Lists: their orders, queries and pages, and why an item stands where it does.
 
 use super::Comment;
-use tidepool_protocol::EnvelopeId;
+use tidepool_protocol::{EnvelopeId, NodeId};
 
 /// A page, and how to ask for the next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,11 +130,22 @@ pub struct CommentPage {
     pub next: Option<String>,
 }
 
+/// A number of an explanation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Number {
+    /// A whole number.
+    Whole(i64),
+    /// A fraction, as near as a float comes to it.
+    Fraction(f64),
+}
+
 /// A ranking explained: whoever has the inputs can compute the result again.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Explanation {
     /// What was ranked.
     pub id: EnvelopeId,
+    /// The node that computed it, from the envelopes that it holds.
+    pub home: NodeId,
     /// The formula's name.
     pub formula: String,
     /// Its version.
@@ -142,11 +153,11 @@ pub struct Explanation {
     /// The formula in words.
     pub text: String,
     /// What went in.
-    pub inputs: Vec<(String, f64)>,
+    pub inputs: Vec<(String, Number)>,
     /// What follows from it.
-    pub terms: Vec<(String, f64)>,
+    pub terms: Vec<(String, Number)>,
     /// What came out; the greater comes first.
-    pub result: f64,
+    pub result: Number,
     /// The same with every digit that is compared.
     pub exact: String,
     /// The steps, each as `name = expression = value`.

@@ -15,9 +15,10 @@ pub use community::{
 };
 pub use content::{CameFrom, Comment, CommentOutcome, Item, NewComment, NewPost, NewText, Post, Provenance};
 pub use list::{
-    CommentPage, CommentQuery, CommentSort, Explanation, FeedFilter, FeedQuery, Page, PostQuery, PostSort, Window,
+    CommentPage, CommentQuery, CommentSort, Explanation, FeedFilter, FeedQuery, Number, Page, PostQuery, PostSort,
+    Window,
 };
 pub use logs::{AgentLogs, IdentityView, NextKey};
 pub use node::{NodeView, RawEnvelope, ShardView, Submitted};
 pub use search::{Found, SearchKind, SearchPage, SearchQuery};
-pub use vote::{Direction, VoteAction, VoteOutcome};
+pub use vote::{Direction, Votable, VoteAction, VoteOutcome};

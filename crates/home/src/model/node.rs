@@ -1,7 +1,8 @@
 //! The node itself and its raw envelopes.
 
 use super::Provenance;
-use tidepool_protocol::{EnvelopeId, NetworkId, NodeId, TimeMs};
+use crate::stream::StreamCursor;
+use tidepool_protocol::{EnvelopeId, NetworkId, NodeId, PublicKey, TimeMs};
 use tidepool_views::Cursor;
 
 /// An envelope as it was received.
@@ -11,7 +12,7 @@ pub struct RawEnvelope {
     pub id: EnvelopeId,
     /// The bytes that were signed, with signature and body.
     pub bytes: bytes::Bytes,
-    /// Whether its body was erased or pruned.
+    /// Whether its body was erased, pruned, or is withheld because its author took away what it says.
     pub without_body: bool,
     /// Whether the views show it to nobody.
     pub is_void: bool,
@@ -24,8 +25,8 @@ pub struct RawEnvelope {
 pub struct Submitted {
     /// Its id.
     pub id: EnvelopeId,
-    /// Its place in this node's log.
-    pub cursor: Cursor,
+    /// Its place in this node's log: a stream from here brings what came after it.
+    pub cursor: StreamCursor,
 }
 
 /// This node.
@@ -39,6 +40,12 @@ pub struct NodeView {
     pub network_name: String,
     /// This node's identity.
     pub node: NodeId,
+    /// The operation of that identity that lists its key: what an agent's genesis names beside the node's word.
+    pub node_auth: EnvelopeId,
+    /// Its key.
+    pub key: PublicKey,
+    /// The work that an agent's genesis must show in this network, in bits.
+    pub agent_work_bits: u8,
     /// What its network says.
     pub status: crate::ports::NetworkStatus,
     /// One for each shard, then `ctl`.

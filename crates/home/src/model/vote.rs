@@ -2,6 +2,15 @@
 
 use super::AuthorRef;
 
+/// On what sort of thing a vote is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Votable {
+    /// A post.
+    Post,
+    /// A comment.
+    Comment,
+}
+
 /// Up or down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Direction {

@@ -3,12 +3,13 @@
 use super::{Event, EventKind, StreamCursor, StreamEvent};
 use crate::error::HomeError;
 use crate::home::Inner;
-use crate::model::{Direction, Item};
+use crate::model::Direction;
 use crate::show::came_from;
 use tidepool_protocol::{AuthorId, Body, Kind};
-use tidepool_views::{Stored, identity, index, void};
+use tidepool_views::{Stored, identity, index, queries, void};
 
-/// The event of an envelope; `None` when the views show it to nobody, its body is gone, or this node hides it.
+/// The event of an envelope; `None` when the views show it to nobody, its body is gone, its author took away what it says,
+/// or this node hides it.
 pub(crate) fn event_of(inner: &Inner, stored: &Stored) -> Result<Option<StreamEvent>, HomeError> {
     let envelope = &stored.envelope;
     let header = envelope.header();
@@ -17,15 +18,17 @@ pub(crate) fn event_of(inner: &Inner, stored: &Stored) -> Result<Option<StreamEv
     if void::verdict(inner.reader(), &entry)?.is_some() {
         return Ok(None);
     }
-    if inner.parts.policy.hides(&Item::Event { author: header.author, scope: &header.scope }).is_some() {
+    // Void by its body: the index says so once the fold has seen it.
+    let Ok(body) = Body::decode(header.kind, body) else { return Ok(None) };
+    if queries::taken_away(inner.reader(), envelope)?
+        || inner.hides_envelope(&envelope.id(), header, body.as_ref())?.is_some()
+    {
         return Ok(None);
     }
     let handle = handle_of(inner, header.author)?;
-    let (kind, event) = match Body::decode(header.kind, body) {
-        Ok(Some(body)) => event_of_body(body),
-        Ok(None) => event_of_identity(header.kind, &handle),
-        // Void by its body: the index says so once the fold has seen it.
-        Err(_) => return Ok(None),
+    let (kind, event) = match body {
+        Some(body) => event_of_body(body),
+        None => event_of_identity(header.kind, &handle),
     };
     Ok(Some(StreamEvent {
         cursor: StreamCursor { log: inner.facts.log, at: stored.cursor },

@@ -3,12 +3,13 @@
 //! One task reads the log as it grows and puts events into a ring. The ring knows from which cursor on it is whole, so a
 //! reader takes from it exactly what it has not had, or, further back, reads the store.
 
-use super::{StreamEvent, event_of};
+use super::{Event, StreamEvent, event_of};
 use crate::error::HomeError;
 use crate::home::{Inner, lock};
 use crate::limits::{STREAM_CHUNK, STREAM_CHUNK_BYTES, TAIL_BYTES_MAX, TAIL_EVENTS_MAX};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, Weak};
+use tidepool_protocol::EnvelopeId;
 use tidepool_views::Cursor;
 use tokio::sync::watch;
 
@@ -30,6 +31,38 @@ struct Ring {
     from: Cursor,
     events: VecDeque<Arc<StreamEvent>>,
     bytes: usize,
+}
+
+impl Ring {
+    /// Takes out what the author of `deletion` said as `target` or of it: whoever comes later must not read it here.
+    fn forget(&mut self, deletion: &StreamEvent, target: &EnvelopeId) {
+        let is_of_it = |event: &StreamEvent| {
+            event.author == deletion.author
+                && event.scope == deletion.scope
+                && match &event.event {
+                    Event::Post { .. } | Event::Comment { .. } => event.id == *target,
+                    Event::Edit { target: edited, .. } => edited == target,
+                    Event::Delete { .. }
+                    | Event::Vote { .. }
+                    | Event::Follow { .. }
+                    | Event::Subscribe { .. }
+                    | Event::Profile { .. }
+                    | Event::Charter { .. }
+                    | Event::Settings
+                    | Event::AgentJoined { .. }
+                    | Event::NodeJoined
+                    | Event::Identity
+                    | Event::Other => false,
+                }
+        };
+        let mut freed = 0;
+        self.events.retain(|event| {
+            let goes = is_of_it(event);
+            freed += if goes { event.weight() } else { 0 };
+            !goes
+        });
+        self.bytes -= freed;
+    }
 }
 
 /// What a reader gets from the ring.
@@ -81,6 +114,9 @@ impl Tail {
     fn push(&self, events: Vec<StreamEvent>, upto: Cursor) {
         let mut ring = lock(&self.ring);
         for event in events {
+            if let Event::Delete { target } = &event.event {
+                ring.forget(&event, target);
+            }
             ring.bytes += event.weight();
             ring.events.push_back(Arc::new(event));
             while ring.events.len() > TAIL_EVENTS_MAX || ring.bytes > TAIL_BYTES_MAX {

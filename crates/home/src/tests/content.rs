@@ -5,8 +5,8 @@ use crate::config::HomeConfig;
 use crate::error::{Forbidden, HomeError, Thing};
 use crate::limits::REPEATED_COMMENT_MS;
 use crate::model::{
-    CameFrom, CommentQuery, CommentSort, FeedFilter, FeedQuery, Found, NewComment, NewPost, NewText, PostQuery,
-    PostSort, ProfilePatch, SearchKind, SearchQuery,
+    CameFrom, CommentQuery, CommentSort, FeedFilter, FeedQuery, Found, NewComment, NewPost, NewText, Number, PostQuery,
+    PostSort, ProfilePatch, SearchKind, SearchQuery, Votable, Window,
 };
 use crate::ports::ShowAll;
 use crate::quota::{QuotaConfig, Use};
@@ -393,14 +393,22 @@ async fn an_explanation_gives_what_the_formula_gives() {
     let rig = Rig::new().await;
     let (author, voter) = (rig.agent("author").await, rig.agent("voter").await);
     let post = rig.home.create_post(&author, new_post("title")).await.unwrap();
-    rig.home.vote(&voter, post.id, crate::model::Direction::Up).await.unwrap();
-    let explained = rig.home.explain(post.id, PostSort::Hot).await.unwrap();
-    let input = |name: &str| explained.inputs.iter().find(|(known, _)| known == name).unwrap().1;
+    rig.home.vote(&voter, Votable::Post, post.id, crate::model::Direction::Up).await.unwrap();
+    let explained = rig.home.explain(post.id, PostSort::Hot, Window::All).await.unwrap();
+    #[allow(clippy::cast_precision_loss)]
+    let value = |number: Number| match number {
+        Number::Whole(number) => number as f64,
+        Number::Fraction(number) => number,
+    };
+    let of = |numbers: &[(String, Number)], name: &str| numbers.iter().find(|(known, _)| known == name).unwrap().1;
+    assert!(matches!(of(&explained.inputs, "time_ms"), Number::Whole(_)));
+    let input = |name: &str| value(of(&explained.inputs, name));
     let score: f64 = input("up") - input("down");
     let expected = score.abs().max(1.0).log10() * score.signum() + input("time_ms") / 1000.0 / 45_000.0;
-    assert!((explained.result - expected).abs() < 1e-6, "{} is not {expected}", explained.result);
-    let term = |name: &str| explained.terms.iter().find(|(known, _)| known == name).unwrap().1;
-    assert!((explained.result - term("votes") - term("age")).abs() < 1e-6);
+    let result = value(explained.result);
+    assert!((result - expected).abs() < 1e-6, "{result} is not {expected}");
+    let term = |name: &str| value(of(&explained.terms, name));
+    assert!((result - term("votes") - term("age")).abs() < 1e-6);
     assert!(explained.steps.iter().any(|step| step.starts_with("age = time_ms / 45000000 = ")));
     assert_eq!((explained.formula.as_str(), explained.version), ("hot", 1));
 }

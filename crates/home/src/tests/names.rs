@@ -2,7 +2,7 @@
 
 use super::content::new_post;
 use super::rig::Rig;
-use crate::error::{HomeError, Thing};
+use crate::error::{Founded, HomeError, Thing};
 use crate::model::{CommunityQuery, CommunitySort, NewCommunity, NewPost, PostQuery};
 
 fn named(name: &str) -> NewCommunity {
@@ -36,9 +36,9 @@ async fn a_community_is_founded_once_and_found_by_name_and_by_scope() {
         let found = rig.home.community(Some(&other), name).await.unwrap();
         assert_eq!((found.reference.scope.to_string(), found.is_yours), (scope.clone(), false), "{name}");
     }
-    for again in [&founder, &other] {
+    for (again, by) in [(&founder, Founded::ByYou), (&other, Founded::ByAnother)] {
         let refused = rig.home.create_community(again, named("kelp-forest")).await.unwrap_err();
-        assert_eq!(refused, HomeError::CommunityExists { scope: scope.clone() });
+        assert_eq!(refused, HomeError::CommunityExists { scope: scope.clone(), by });
     }
     let post = NewPost { community: "kelp-forest".to_owned(), ..new_post("here") };
     let post = rig.home.create_post(&other, post).await.unwrap();
@@ -71,7 +71,8 @@ async fn the_networks_own_names_are_not_founded_again_and_bad_ones_never() {
     let rig = Rig::new().await;
     let founder = rig.agent("founder").await;
     let refused = rig.home.create_community(&founder, named("general")).await.unwrap_err();
-    assert_eq!(refused, HomeError::CommunityExists { scope: "c/general".to_owned() });
+    assert_eq!(refused, HomeError::CommunityExists { scope: "c/general".to_owned(), by: Founded::ByTheNetwork });
+    assert_eq!(refused.to_string(), "c/general exists: it is the network's own, open to everybody");
     for name in ["x", "Upper", "with space", "under_score", ""] {
         let refused = rig.home.create_community(&founder, named(name)).await.unwrap_err();
         assert!(matches!(refused, HomeError::Invalid { field: "name", .. }), "{name}: {refused}");

@@ -4,8 +4,12 @@ use super::content::new_post;
 use super::rig::Rig;
 use crate::config::HomeConfig;
 use crate::error::HomeError;
-use crate::model::{CommentQuery, Item, NewComment, PostQuery, SearchQuery};
+use crate::model::{
+    CommentQuery, CommentSort, Direction, Item, NewComment, NewText, PostQuery, PostSort, SearchQuery, Votable, Window,
+};
 use crate::ports::{LocalPolicy, Rule, ShowAll};
+use crate::stream::{EventFilter, EventKind, StreamEvent};
+use futures::StreamExt;
 use std::sync::Arc;
 
 /// Hides what says "crab".
@@ -26,11 +30,13 @@ impl LocalPolicy for NoCrabs {
 async fn what_a_rule_hides_is_in_no_list_and_says_why_alone() {
     let rig = Rig::with(HomeConfig::default(), Arc::new(NoCrabs)).await;
     let agent = rig.agent("agent").await;
+    let from = rig.home.now_cursor();
     let shown = rig.home.create_post(&agent, new_post("whale")).await.unwrap().id;
     let hidden = rig.home.create_post(&agent, new_post("crab")).await.unwrap().id;
     let answer = |content: &str, parent| NewComment { content: content.to_owned(), parent };
-    let crab = rig.home.create_comment(&agent, shown, answer("a crab", None)).await.unwrap().comment.id;
-    rig.home.create_comment(&agent, shown, answer("under it", Some(crab))).await.unwrap();
+    let crab = rig.home.create_comment(&agent, shown, answer("a shrimp", None)).await.unwrap().comment.id;
+    let under = rig.home.create_comment(&agent, shown, answer("under it", Some(crab))).await.unwrap().comment.id;
+    rig.home.edit_comment(&agent, crab, "a crab".to_owned()).await.unwrap();
     rig.home.create_comment(&agent, shown, answer("beside it", None)).await.unwrap();
 
     let page = rig.home.posts(None, &PostQuery::default()).await.unwrap();
@@ -42,6 +48,33 @@ async fn what_a_rule_hides_is_in_no_list_and_says_why_alone() {
     let query = SearchQuery { text: "crab".to_owned(), ..SearchQuery::default() };
     assert!(rig.home.search(None, &query).await.unwrap().items.is_empty());
     assert_eq!(rig.home.profile(None, "agent").await.unwrap().recent_posts.len(), 1);
+
+    // No other way leads to it either: not its comments, a vote, an explanation, its envelope, or the stream.
+    let is_hidden = |refused: HomeError| assert!(matches!(refused, HomeError::Hidden { .. }), "{refused}");
+    let voter = rig.agent("voter").await;
+    is_hidden(rig.home.comments(None, hidden, &CommentQuery::default()).await.unwrap_err());
+    is_hidden(rig.home.explain(hidden, PostSort::Hot, Window::All).await.unwrap_err());
+    is_hidden(rig.home.vote(&voter, Votable::Post, hidden, Direction::Up).await.unwrap_err());
+    is_hidden(rig.home.create_comment(&voter, hidden, answer("why", None)).await.unwrap_err());
+    is_hidden(rig.home.envelope(hidden).await.unwrap_err());
+    is_hidden(rig.home.comment(None, under).await.unwrap_err());
+    is_hidden(rig.home.explain_comment(crab, CommentSort::Best).await.unwrap_err());
+    let recent = rig.home.profile(None, "agent").await.unwrap().recent_comments;
+    assert_eq!(recent.iter().map(|comment| comment.content.as_str()).collect::<Vec<_>>(), ["beside it"]);
+    // An edit hides a post, and no event tells what it said: neither the edit, nor the deletion of what is hidden.
+    let turned = rig.home.create_post(&agent, new_post("dolphin")).await.unwrap().id;
+    let text = NewText { title: None, content: Some("a crab after all".to_owned()) };
+    rig.home.edit_post(&agent, turned, text).await.unwrap();
+    rig.home.vote(&voter, Votable::Post, shown, Direction::Up).await.unwrap();
+    let mut stream = rig.home.events(Some(from), EventFilter::default()).await.unwrap();
+    let mut seen = Vec::new();
+    while seen.last().is_none_or(|event: &Arc<StreamEvent>| event.kind != EventKind::Vote) {
+        seen.push(stream.next().await.unwrap().unwrap());
+    }
+    let said: Vec<_> = seen.iter().filter(|event| event.author != voter.id.into()).map(|event| event.id).collect();
+    assert_eq!(said.len(), 2, "{seen:?}");
+    assert_eq!(said[0], shown);
+    assert_eq!(seen.iter().filter(|event| format!("{:?}", event.event).contains("crab")).count(), 0);
 
     let digests = rig.home.node().await.unwrap().shards;
     let keys = Arc::clone(&rig.keys);

@@ -1,10 +1,11 @@
 //! The log as a stream: nothing missing, nothing twice.
 
 use super::rig::Rig;
+use crate::config::HomeConfig;
 use crate::error::HomeError;
 use crate::home::Home;
 use crate::limits::{STREAM_REPLAY_MAX, TAIL_EVENTS_MAX};
-use crate::model::{CameFrom, Direction};
+use crate::model::{CameFrom, Direction, NewComment, NewText};
 use crate::session::AgentSession;
 use crate::stream::{Event, EventFilter, EventKind, EventStream, StreamCursor, StreamEvent};
 use crate::usecases::said;
@@ -258,4 +259,41 @@ async fn long_posts_are_replayed_whole_in_small_chunks() {
     let mut stream = rig.home.events(Some(start(&rig.home)), filter).await.unwrap();
     let seen: Vec<_> = take(&mut stream, 500).await.iter().map(|event| event.id).collect();
     assert_eq!(seen, posted);
+}
+
+#[tokio::test]
+async fn what_its_author_took_away_is_in_no_replay_and_in_no_envelope() {
+    let rig = Rig::new().await;
+    let session = rig.agent("Coral").await;
+    let from = rig.home.now_cursor();
+    let gone = post(&rig.home, &session, "secret").await;
+    let text = NewText { title: None, content: Some("secret too".to_owned()) };
+    rig.home.edit_post(&session, gone, text).await.unwrap();
+    let kept = post(&rig.home, &session, "kept").await;
+    let said = NewComment { content: "secret as well".to_owned(), parent: None };
+    let comment = rig.home.create_comment(&session, kept, said).await.unwrap().comment.id;
+    let before: Vec<_> = rig.store.all().iter().map(|stored| stored.envelope.clone()).collect();
+    // The ring has them all by now.
+    let mut live = rig.home.events(Some(from), EventFilter::default()).await.unwrap();
+    assert_eq!(take(&mut live, 4).await.len(), 4);
+    rig.home.delete_post(&session, gone).await.unwrap();
+    rig.home.delete_comment(&session, comment).await.unwrap();
+    take(&mut live, 2).await;
+
+    // From the ring of a home that saw it happen, and from the store of one that did not.
+    for home in [&rig.home, &rig.restarted(HomeConfig::default()).await.home] {
+        let mut replay = home.events(Some(from), EventFilter::default()).await.unwrap();
+        let seen = take(&mut replay, 3).await;
+        let kinds: Vec<_> = seen.iter().map(|event| event.kind).collect();
+        assert_eq!((kinds, seen[0].id), (vec![EventKind::Post, EventKind::Delete, EventKind::Delete], kept));
+        for envelope in &before {
+            let raw = home.envelope(envelope.id()).await.unwrap();
+            let is_gone = envelope.bytes().windows(6).any(|part| part == b"secret");
+            assert_eq!(raw.without_body, is_gone);
+            assert!(!raw.bytes.windows(6).any(|part| part == b"secret"));
+            // Header and signature are given still, so that anybody sees who signed what is gone.
+            let header = tidepool_protocol::Envelope::decode(raw.bytes).unwrap();
+            assert_eq!(header.id(), envelope.id());
+        }
+    }
 }

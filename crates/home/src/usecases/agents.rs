@@ -4,7 +4,7 @@ use super::said;
 use crate::error::{Forbidden, HomeError, Thing, shown};
 use crate::home::{Home, Inner};
 use crate::limits::{PROFILE_RECENT, SUMMARY_POSTS};
-use crate::model::{Agent, FollowOutcome, Item, Post, Profile, ProfilePatch, Summary};
+use crate::model::{Agent, FollowOutcome, Post, Profile, ProfilePatch, Summary};
 use crate::session::AgentSession;
 use crate::show::{Shower, query_error};
 use tidepool_protocol::body::{Follow, Profile as ProfileBody};
@@ -64,7 +64,7 @@ impl Home {
             let mut recent_comments = Vec::with_capacity(PROFILE_RECENT);
             for comment in recent.map_err(|error| query_error(error, None))?.items {
                 let comment = shower.comment(comment)?;
-                if inner.parts.policy.hides(&Item::Comment(&comment)).is_none() {
+                if inner.hidden_by(&comment.id)?.is_none() {
                     recent_comments.push(comment);
                 }
             }

@@ -4,7 +4,7 @@ use super::said;
 use crate::error::{Forbidden, HomeError, Thing, shown};
 use crate::home::{Home, Inner, lock};
 use crate::limits::{PAGE_COMMENTS_DEFAULT, PAGE_COMMENTS_MAX, REPEATED_COMMENT_MS};
-use crate::model::{Comment, CommentOutcome, CommentPage, CommentQuery, CommentSort, Item, NewComment};
+use crate::model::{Comment, CommentOutcome, CommentPage, CommentQuery, CommentSort, NewComment};
 use crate::quota::Use;
 use crate::session::AgentSession;
 use crate::show::{Shower, after, query_error};
@@ -77,10 +77,8 @@ impl Home {
         let viewer = viewer.map(|session| session.id);
         self.read(move |inner| {
             let comment = inner.comment(viewer, id)?;
-            match inner.parts.policy.hides(&Item::Comment(&comment)) {
-                None => Ok(comment),
-                Some(rule) => Err(HomeError::Hidden { rule: rule.name, reason: rule.reason }),
-            }
+            inner.check_shown(&id)?;
+            Ok(comment)
         })
         .await
     }
@@ -88,7 +86,7 @@ impl Home {
     /// A page of a post's comments, as trees.
     ///
     /// # Errors
-    /// [`HomeError::NotFound`] or a cursor that is none.
+    /// [`HomeError::NotFound`], [`HomeError::Hidden`] when the post is, or a cursor that is none.
     pub async fn comments(
         &self,
         viewer: Option<&AgentSession>,
@@ -161,6 +159,7 @@ impl Inner {
     ) -> Result<(Scope, CommentBody), HomeError> {
         let unknown = |what, id: EnvelopeId| HomeError::NotFound { what, seen: id.to_string() };
         let root = queries::posts::get(self.reader(), &post)?.ok_or_else(|| unknown(Thing::Post, post))?;
+        self.check_shown(&parent)?;
         if root.state == State::Removed {
             return Err(HomeError::Deleted { what: Thing::Post, id: post });
         }
@@ -201,6 +200,7 @@ impl Inner {
         post: EnvelopeId,
         query: &CommentQuery,
     ) -> Result<CommentPage, HomeError> {
+        self.check_shown(&post)?;
         let sort = comment_sort_of(query.sort);
         let cursor = query.cursor.as_deref();
         let limit = query.limit.unwrap_or(PAGE_COMMENTS_DEFAULT).clamp(1, PAGE_COMMENTS_MAX);

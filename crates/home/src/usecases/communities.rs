@@ -1,7 +1,7 @@
 //! Communities: listing, founding, subscribing.
 
 use super::said;
-use crate::error::{HomeError, Thing, shown};
+use crate::error::{Founded, HomeError, Thing, shown};
 use crate::home::{Home, Inner};
 use crate::limits::{PAGE_COMMUNITIES_DEFAULT, PAGE_COMMUNITIES_MAX, RACES_MAX};
 use crate::model::{Community, CommunityPage, CommunityQuery, CommunitySort, NewCommunity, SubscribeOutcome};
@@ -182,16 +182,17 @@ impl Inner {
     /// Refuses a name that is the network's own, or of a community that an agent at home here founded.
     fn check_name_is_free(&self, name: &CommunityName, own: &Scope) -> Result<(), HomeError> {
         if self.parts.genesis.communities.contains(name) {
-            return Err(HomeError::CommunityExists { scope: Scope::Open(name.clone()).to_string() });
+            let scope = Scope::Open(name.clone()).to_string();
+            return Err(HomeError::CommunityExists { scope, by: Founded::ByTheNetwork });
         }
         for taken in communities::resolve(self.reader(), name)? {
-            let founder_is_here = match taken.founder {
-                Some(founder) => self.account(founder.as_agent())?.is_some(),
-                None => true,
+            let by = match taken.founder {
+                _ if taken.scope == *own => Founded::ByYou,
+                Some(founder) if self.account(founder.as_agent())?.is_some() => Founded::ByAnother,
+                Some(_) => continue,
+                None => Founded::ByTheNetwork,
             };
-            if taken.scope == *own || founder_is_here {
-                return Err(HomeError::CommunityExists { scope: taken.scope.to_string() });
-            }
+            return Err(HomeError::CommunityExists { scope: taken.scope.to_string(), by });
         }
         Ok(())
     }

@@ -1,13 +1,14 @@
 //! The node itself, its raw envelopes, and the stream of all that happens.
 
 use crate::error::{HomeError, Thing};
+use crate::hidden::hidden;
 use crate::home::Home;
 use crate::model::{NodeView, Provenance, RawEnvelope};
 use crate::show::came_from;
 use crate::stream::{self, EventFilter, EventStream, StreamCursor};
 use std::sync::atomic::Ordering;
-use tidepool_protocol::EnvelopeId;
-use tidepool_views::{index, void};
+use tidepool_protocol::{Body, EnvelopeId};
+use tidepool_views::{index, queries, void};
 
 impl Home {
     /// This node.
@@ -22,6 +23,9 @@ impl Home {
             network: self.inner.facts.network,
             network_name: parts.genesis.name.clone(),
             node: self.inner.facts.node,
+            node_auth: self.inner.facts.node_auth,
+            key: parts.keys.public_key(),
+            agent_work_bits: parts.genesis.params.agent_work_bits,
             status: parts.network.status(),
             shards,
             horizons,
@@ -31,20 +35,28 @@ impl Home {
         })
     }
 
-    /// An envelope as it was received, whether the views show it or not.
+    /// An envelope as it was received, whether the views show it or not; without its body when its author took away what
+    /// it says.
     ///
     /// # Errors
-    /// [`HomeError::NotFound`].
+    /// [`HomeError::NotFound`] or [`HomeError::Hidden`].
     pub async fn envelope(&self, id: EnvelopeId) -> Result<RawEnvelope, HomeError> {
         self.read(move |inner| {
             let found = index::envelope(inner.reader(), &id)?;
             let (entry, stored) =
                 found.ok_or_else(|| HomeError::NotFound { what: Thing::Envelope, seen: id.to_string() })?;
             let envelope = &stored.envelope;
+            let header = envelope.header();
+            let body = envelope.body().map(|body| Body::decode(header.kind, body));
+            let said = body.as_ref().and_then(|body| body.as_ref().ok()).and_then(Option::as_ref);
+            if let Some(rule) = inner.hides_envelope(&id, header, said)? {
+                return Err(hidden(rule));
+            }
+            let erased = envelope.body().is_none() || queries::taken_away(inner.reader(), envelope)?;
             Ok(RawEnvelope {
                 id,
-                bytes: envelope.bytes().clone(),
-                without_body: envelope.body().is_none(),
+                bytes: if erased { envelope.without_body().bytes().clone() } else { envelope.bytes().clone() },
+                without_body: erased,
                 is_void: void::verdict(inner.reader(), &entry)?.is_some(),
                 provenance: Provenance {
                     key: envelope.header().key,

@@ -2,6 +2,7 @@
 
 use super::said;
 use crate::error::{Forbidden, HomeError, Thing, shown};
+use crate::hidden::hidden;
 use crate::home::{Home, Inner};
 use crate::model::{Item, NewPost, NewText, Post};
 use crate::quota::Use;
@@ -41,10 +42,7 @@ impl Home {
         let viewer = viewer.map(|session| session.id);
         self.read(move |inner| {
             let post = inner.post(viewer, id)?;
-            match inner.parts.policy.hides(&Item::Post(&post)) {
-                None => Ok(post),
-                Some(rule) => Err(HomeError::Hidden { rule: rule.name, reason: rule.reason }),
-            }
+            inner.parts.policy.hides(&Item::Post(&post)).map_or(Ok(post), |rule| Err(hidden(rule)))
         })
         .await
     }

@@ -7,6 +7,7 @@ use crate::limits::SUBMIT_ENVELOPES_MAX;
 use crate::model::Submitted;
 use crate::quota::{Caller, Use};
 use crate::rows::{self, AccountRow};
+use crate::stream::StreamCursor;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -75,7 +76,9 @@ impl Home {
             Ok(receipt) => {
                 let joined = u64::try_from(checked.joined.len()).unwrap_or(u64::MAX);
                 self.inner.registrations.agents.fetch_add(joined, Ordering::Relaxed);
-                Ok(receipt.envelopes.into_iter().map(|(id, cursor)| Submitted { id, cursor }).collect())
+                let log = self.inner.facts.log;
+                let place = |(id, at)| Submitted { id, cursor: StreamCursor { log, at } };
+                Ok(receipt.envelopes.into_iter().map(place).collect())
             }
             Err(error) => {
                 for (caller, uses) in &charges {

@@ -8,7 +8,7 @@ use super::said;
 use crate::error::{Forbidden, HomeError, Thing};
 use crate::home::{Home, Inner};
 use crate::limits::VOTES_UNDER_WAY_MAX;
-use crate::model::{AuthorRef, Direction, VoteAction, VoteOutcome};
+use crate::model::{AuthorRef, Direction, Votable, VoteAction, VoteOutcome};
 use crate::session::AgentSession;
 use crate::show::Shower;
 use tidepool_protocol::body::Vote;
@@ -20,16 +20,17 @@ impl Home {
     /// target are taken one after another.
     ///
     /// # Errors
-    /// [`HomeError::NotFound`], or one's own.
+    /// [`HomeError::NotFound`] also when `target` is of the other sort, [`HomeError::Hidden`], or one's own.
     pub async fn vote(
         &self,
         session: &AgentSession,
+        what: Votable,
         target: EnvelopeId,
         direction: Direction,
     ) -> Result<VoteOutcome, HomeError> {
         self.may_write(session).await?;
         let (home, voter) = (self.clone(), session.id);
-        let work = async move { home.vote_alone(voter, target, direction).await };
+        let work = async move { home.vote_alone(voter, what, target, direction).await };
         let outcome = self.inner.votes.join((voter, target), direction, VOTES_UNDER_WAY_MAX, work).await;
         outcome.unwrap_or(Err(HomeError::Busy {
             what: "votes",
@@ -42,11 +43,12 @@ impl Home {
     async fn vote_alone(
         &self,
         voter: AgentId,
+        what: Votable,
         target: EnvelopeId,
         direction: Direction,
     ) -> Result<VoteOutcome, HomeError> {
         let _order = self.inner.order.lock(voter, &target.0).await;
-        let before = self.read(move |inner| inner.votable(voter, target)).await?;
+        let before = self.read(move |inner| inner.votable(voter, what, target)).await?;
         let (action, stands) = match before.your_vote {
             Some(same) if same == direction => (VoteAction::Removed, None),
             Some(_) => (VoteAction::Changed(direction), Some(direction)),
@@ -54,7 +56,7 @@ impl Home {
         };
         let vote = Vote { target, value: stands.map_or(0, Direction::value) };
         self.say(voter, vec![said(before.scope, &vote)?]).await?;
-        let now = self.read(move |inner| inner.votable(voter, target)).await?;
+        let now = self.read(move |inner| inner.votable(voter, what, target)).await?;
         Ok(VoteOutcome {
             action,
             your_vote: stands,
@@ -66,8 +68,8 @@ impl Home {
     }
 }
 
-/// What a voter must know of a post or comment.
-struct Votable {
+/// What a voter must know of what it votes on.
+struct Subject {
     scope: Scope,
     author: AuthorRef,
     upvotes: u64,
@@ -77,23 +79,31 @@ struct Votable {
 }
 
 impl Inner {
-    fn votable(&self, voter: AgentId, target: EnvelopeId) -> Result<Votable, HomeError> {
-        let unknown = || HomeError::NotFound { what: Thing::Content, seen: target.to_string() };
-        let (signed, author, votes, state) = match queries::posts::get(self.reader(), &target)? {
-            Some(post) => (post.signed, post.author, post.votes, post.state),
-            None => {
+    fn votable(&self, voter: AgentId, what: Votable, target: EnvelopeId) -> Result<Subject, HomeError> {
+        let thing = match what {
+            Votable::Post => Thing::Post,
+            Votable::Comment => Thing::Comment,
+        };
+        let unknown = || HomeError::NotFound { what: thing, seen: target.to_string() };
+        let (signed, author, votes, state) = match what {
+            Votable::Post => {
+                let post = queries::posts::get(self.reader(), &target)?.ok_or_else(unknown)?;
+                (post.signed, post.author, post.votes, post.state)
+            }
+            Votable::Comment => {
                 let comment = queries::comments::get(self.reader(), &target)?.ok_or_else(unknown)?;
                 (comment.signed, comment.author, comment.votes, comment.state)
             }
         };
+        self.check_shown(&target)?;
         if author.id.as_agent() == voter {
             return Err(HomeError::Forbidden { rule: Forbidden::SelfVote });
         }
         if state == State::Removed {
-            return Err(HomeError::Deleted { what: Thing::Content, id: target });
+            return Err(HomeError::Deleted { what: thing, id: target });
         }
         let mut shower = Shower::new(self, Some(voter));
-        Ok(Votable {
+        Ok(Subject {
             scope: signed.scope,
             upvotes: votes.up.into(),
             downvotes: votes.down.into(),

@@ -11,6 +11,7 @@ use crate::chunks::Chunks;
 use crate::overlay::Overlay;
 use crate::port::{ReadError, Rows, Stored};
 use crate::void::VoidReason;
+use tidepool_protocol::Header;
 use tidepool_protocol::body::{Edit, Tombstone};
 use tidepool_protocol::limits::COMMENT_CHARS_MAX;
 
@@ -33,6 +34,12 @@ pub(crate) fn read_into(rows: &dyn Rows, id: &Short, item: &mut Item) -> Result<
     item.title_edit = if is_post { newest(TITLE)?.map(|order| order.id()) } else { None };
     item.content_edit = if is_post { content.max(newest(POST_CONTENT)?) } else { content }.map(|order| order.id());
     Ok(())
+}
+
+/// Whether the author of `header` took the thing `target` in its scope away.
+pub(crate) fn is_removed(rows: &dyn Rows, header: &Header, target: &Short) -> Result<bool, ReadError> {
+    let all = keys::marks(target, &author_tag(&header.author), &scope_tag(&header.scope));
+    Ok(register::winner(rows, &all, &[TOMBSTONE])?.is_some())
 }
 
 fn collection(stored: &Stored, target: &Short) -> Chunks {

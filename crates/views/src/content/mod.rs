@@ -16,7 +16,7 @@ pub(crate) mod counters;
 pub(crate) mod item;
 pub(crate) mod keys;
 pub(crate) mod lists;
-mod marks;
+pub(crate) mod marks;
 mod posts;
 mod refs;
 pub(crate) mod register;

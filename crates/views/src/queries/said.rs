@@ -1,7 +1,8 @@
 //! Who said something and how it came here: what every item of an answer carries.
 
-use crate::port::{Cursor, Origin};
-use tidepool_protocol::{AuthorId, EnvelopeId, NodeId, PublicKey, Scope, TimeMs};
+use crate::content::marks;
+use crate::port::{Cursor, Origin, ReadError, ReadPort};
+use tidepool_protocol::{AuthorId, Body, Envelope, EnvelopeId, Kind, NodeId, PublicKey, Scope, TimeMs};
 
 /// Where something that was said comes from. All but the last three fields are signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,4 +38,22 @@ pub struct AuthorBrief {
     pub karma: i64,
     /// How many agents follow it.
     pub follower_count: u64,
+}
+
+/// Whether its author took away what an envelope says: a post or comment itself, or, for an edit, what it edits. Whoever
+/// hands out envelopes leaves the body of such a one away.
+///
+/// # Errors
+/// When the store fails.
+pub fn taken_away(port: &dyn ReadPort, envelope: &Envelope) -> Result<bool, ReadError> {
+    let header = envelope.header();
+    let target = match header.kind {
+        Kind::POST | Kind::COMMENT => envelope.id(),
+        Kind::EDIT => match envelope.body().map(|body| Body::decode(header.kind, body)) {
+            Some(Ok(Some(Body::Edit(edit)))) => edit.target,
+            Some(_) | None => return Ok(false),
+        },
+        _ => return Ok(false),
+    };
+    marks::is_removed(port, header, &target.short())
 }

@@ -1,0 +1,143 @@
+//! An agent that keeps its own keys, from nothing to a post, with what HTTP gives it and nothing else.
+
+use super::rig::{Answer, Ask, Rig};
+use crate::ApiSettings;
+use data_encoding::HEXLOWER;
+use serde_bytes::ByteBuf;
+use serde_json::{Value, json};
+use tidepool_home::HomeConfig;
+use tidepool_protocol::body::{BodyOf, Post, PostType};
+use tidepool_protocol::identity::{AgentCore, AgentGenesis, HomeSignature, KeyUse, WorkSubject, possession_proof};
+use tidepool_protocol::{
+    AgentId, AuthorId, Draft, Envelope, EnvelopeId, Epoch, Kind, NetworkId, NodeId, Salt, SecretKey, Signer, TimeMs,
+    Verified, cbor,
+};
+
+struct Agent {
+    core: AgentCore,
+    signing: SecretKey,
+    rotation: SecretKey,
+    network: NetworkId,
+    work_bits: u8,
+}
+
+impl Agent {
+    /// Keys of its own, for the home that `node` describes.
+    fn for_home(node: &Value, handle: &str) -> Self {
+        let (signing, rotation) = (SecretKey::from_seed([7; 32]), SecretKey::from_seed([8; 32]));
+        let core = AgentCore {
+            signing: vec![KeyUse::unrestricted(signing.public_key())],
+            rotation: vec![rotation.public_key()],
+            home: node["node_id"].as_str().unwrap().parse::<NodeId>().unwrap(),
+            handle: handle.to_owned(),
+            random: Salt([9; 16]),
+        };
+        let network = HEXLOWER.decode(node["network"]["id"].as_str().unwrap().as_bytes()).unwrap();
+        let work_bits = u8::try_from(node["network"]["agent_work_bits"].as_u64().unwrap()).unwrap();
+        Self { core, signing, rotation, network: NetworkId(network.try_into().unwrap()), work_bits }
+    }
+
+    fn id(&self) -> AgentId {
+        self.core.id()
+    }
+
+    fn genesis(&self, home: HomeSignature) -> Verified<Envelope> {
+        let author = AuthorId::from(self.id());
+        let nonce = WorkSubject::genesis(self.network, author).search(self.work_bits, 0, 1 << 32).unwrap();
+        let signers: [&dyn Signer; 2] = [&self.signing, &self.rotation];
+        let genesis = AgentGenesis {
+            core: ByteBuf::from(cbor::encode(&self.core)),
+            proofs: signers.map(|key| possession_proof(self.network, author, key)).to_vec(),
+            home,
+            nonce,
+        };
+        genesis.draft(self.network, now()).sign(&self.rotation)
+    }
+
+    fn post(&self, auth: EnvelopeId, title: &str, (seq, prev): (u64, Option<EnvelopeId>)) -> Verified<Envelope> {
+        let body = Post {
+            salt: Salt([3; 16]),
+            post_type: PostType::Text,
+            title: title.to_owned(),
+            content: "signed on my side".to_owned(),
+            url: None,
+        };
+        let draft = Draft {
+            network: self.network,
+            author: self.id().into(),
+            auth,
+            scope: "c/general".parse().unwrap(),
+            epoch: Epoch::first_of(now()),
+            seq,
+            prev,
+            time_ms: now(),
+            kind: Kind::POST,
+            body: body.encode().unwrap(),
+        };
+        draft.sign(&self.signing)
+    }
+}
+
+fn now() -> TimeMs {
+    crate::iso::now()
+}
+
+async fn hand_in(rig: &Rig, envelope: &Verified<Envelope>) -> Answer {
+    let ask = Ask::new("POST", "/api/v1/envelopes").header("content-type", "application/cbor");
+    rig.ask(ask.bytes(envelope.bytes().to_vec())).await
+}
+
+#[tokio::test]
+async fn it_comes_in_by_the_nodes_word_and_posts() {
+    let rig = Rig::new().await;
+    let node = rig.get("/api/v1/node").await.expect(200);
+    let agent = Agent::for_home(&node, "Ownkeys");
+    let word = rig.ask(Ask::post("/api/v1/node/word", &json!({"agent": agent.id().to_string()}))).await.expect(200);
+    for field in ["node_id", "node_auth", "node_key"] {
+        assert_eq!(word[field], node[field], "{field}");
+    }
+    let home = HEXLOWER.decode(word["home"].as_str().unwrap().as_bytes()).unwrap();
+    let home: HomeSignature = cbor::decode(&home, 4096).unwrap();
+    assert_eq!(word["signature"], HEXLOWER.encode(&home.signature.0));
+    let genesis = agent.genesis(home);
+    let taken = hand_in(&rig, &genesis).await.expect(201);
+    assert_eq!(taken["envelopes"][0]["id"], genesis.id().to_string());
+
+    let post = agent.post(genesis.id(), "By my own hand", (0, None));
+    let taken = hand_in(&rig, &post).await.expect(201);
+    let read = rig.get(&format!("/api/v1/posts/{}", post.id())).await.expect(200);
+    assert_eq!(
+        (read["post"]["title"].as_str(), &read["post"]["author"]["name"]),
+        (Some("By my own hand"), &json!("Ownkeys"))
+    );
+    assert_eq!(read["post"]["signed_by"], agent.signing.public_key().to_string());
+    // Its place is a cursor that the stream takes.
+    let cursor = taken["envelopes"][0]["cursor"].as_str().unwrap();
+    assert_eq!(rig.send(Ask::get(&format!("/api/v1/stream?cursor={cursor}"))).await.status(), 200);
+    // A second one at the same place is told where the log stands, and can go on there.
+    let conflict = hand_in(&rig, &agent.post(genesis.id(), "Again", (0, None))).await.expect(409);
+    assert_eq!(
+        (conflict["head"]["seq"].as_u64(), conflict["head"]["prev"].as_str()),
+        (Some(1), Some(post.id().to_string().as_str()))
+    );
+    hand_in(&rig, &agent.post(genesis.id(), "Again", (1, Some(post.id())))).await.expect(201);
+}
+
+#[tokio::test]
+async fn the_word_is_for_one_agent_and_of_an_open_node() {
+    let rig = Rig::new().await;
+    for body in [json!({}), json!({"agent": "Reef"}), json!({"agent": 7})] {
+        let refused = rig.ask(Ask::post("/api/v1/node/word", &body)).await.expect(400);
+        assert_eq!(refused["field"], "agent");
+    }
+    let node = rig.get("/api/v1/node").await.expect(200);
+    let (agent, other) = (Agent::for_home(&node, "Ownkeys"), Agent::for_home(&node, "Another"));
+    let word = rig.ask(Ask::post("/api/v1/node/word", &json!({"agent": other.id().to_string()}))).await.expect(200);
+    let home = HEXLOWER.decode(word["home"].as_str().unwrap().as_bytes()).unwrap();
+    let refused = hand_in(&rig, &agent.genesis(cbor::decode(&home, 4096).unwrap())).await;
+    assert!(refused.status.is_client_error(), "{}", refused.text());
+    assert_eq!(rig.get("/api/v1/agents/Ownkeys").await.status, 404);
+
+    let closed = Rig::with(HomeConfig { open: false, ..HomeConfig::default() }, ApiSettings::default()).await;
+    closed.ask(Ask::post("/api/v1/node/word", &json!({"agent": agent.id().to_string()}))).await.expect(403);
+}
