@@ -193,7 +193,7 @@ impl ApiError {
             Self::JsonSyntax { .. } => (
                 StatusCode::BAD_REQUEST,
                 "INVALID_JSON",
-                "send one JSON object, nested at most 100 deep, with Content-Type: application/json",
+                "send one JSON object, nested at most 127 deep, with Content-Type: application/json",
             ),
             Self::JsonShape { .. } => (
                 StatusCode::BAD_REQUEST,

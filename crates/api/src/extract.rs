@@ -25,6 +25,7 @@ pub(crate) struct Query<T>(pub(crate) T);
 pub(crate) async fn body_bytes(body: Body, headers: &axum::http::HeaderMap, limit: usize) -> Result<Bytes, ApiError> {
     let claimed = headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<u64>().ok());
     if claimed.is_some_and(|length| length > limit as u64) {
+        // What is on its way is taken in by [`crate::layers::drain`].
         return Err(ApiError::TooLarge { allowed: limit });
     }
     axum::body::to_bytes(body, limit).await.map_err(|error| {
@@ -37,6 +38,13 @@ pub(crate) async fn body_bytes(body: Body, headers: &axum::http::HeaderMap, limi
 pub(crate) fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let text = std::str::from_utf8(bytes).map_err(|e| ApiError::NotUtf8 { at: e.valid_up_to() })?;
     let text = if text.trim().is_empty() { "{}" } else { text };
+    // A struct would be read from an array, too, by the order of its fields, which nobody may rely on.
+    if text.trim_start().starts_with('[') {
+        return Err(ApiError::JsonShape {
+            field: ".".to_owned(),
+            reason: "it is an array, an object is read".to_owned(),
+        });
+    }
     let mut parser = serde_json::Deserializer::from_str(text);
     let value = serde_path_to_error::deserialize(&mut parser).map_err(|error| json_error(&error))?;
     parser.end().map_err(|error| ApiError::JsonSyntax { reason: error.to_string() })?;

@@ -107,9 +107,10 @@ impl ListParams {
     pub(crate) fn feed_filter(&self) -> Result<FeedFilter, ApiError> {
         match given(self.filter.as_ref()) {
             None | Some("all") => Ok(FeedFilter::All),
+            Some("home") => Ok(FeedFilter::Home),
             Some("subscribed") => Ok(FeedFilter::Subscribed),
             Some("following") => Ok(FeedFilter::Following),
-            Some(other) => Err(unknown("filter", other, "all, subscribed or following")),
+            Some(other) => Err(unknown("filter", other, "all, home, subscribed or following")),
         }
     }
 

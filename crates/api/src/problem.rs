@@ -9,6 +9,7 @@ use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
+use tidepool_home::Allowance;
 use tidepool_protocol::TimeMs;
 
 /// One refusal, ready to be written.
@@ -26,6 +27,8 @@ pub(crate) struct Problem {
     pub(crate) extra: Map<String, Value>,
     /// Whole seconds for `Retry-After`.
     pub(crate) retry_after_s: Option<u64>,
+    /// The limit that refused.
+    pub(crate) allowance: Option<Allowance>,
 }
 
 impl Problem {
@@ -36,12 +39,26 @@ impl Problem {
         message: impl Into<String>,
         hint: impl Into<String>,
     ) -> Self {
-        Self { status, code, message: message.into(), hint: hint.into(), extra: Map::new(), retry_after_s: None }
+        Self {
+            status,
+            code,
+            message: message.into(),
+            hint: hint.into(),
+            extra: Map::new(),
+            retry_after_s: None,
+            allowance: None,
+        }
     }
 
     /// The same with one more top-level key.
     pub(crate) fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
         self.extra.insert(key.to_owned(), value.into());
+        self
+    }
+
+    /// The same, refused by this limit.
+    pub(crate) fn of_limit(mut self, allowance: Allowance) -> Self {
+        self.allowance = Some(allowance);
         self
     }
 

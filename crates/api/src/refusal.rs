@@ -3,8 +3,9 @@
 use crate::problem::Problem;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
-use tidepool_home::{Forbidden, HomeError, QuotaRefusal, Use};
+use tidepool_home::{Allowance, Forbidden, HomeError, QuotaRefusal, Use};
 use tidepool_protocol::TimeMs;
+use tidepool_protocol::body::BodyError;
 
 /// Seconds from which a wait is a cooldown that a client should not sleep through: PyPI's `moltbook` gives up on
 /// `retry_after_minutes` and sleeps on anything else.
@@ -17,7 +18,11 @@ pub(crate) fn problem(error: &HomeError, now: TimeMs) -> Problem {
         tracing::error!(%error, "the home failed");
         return crate::error::ApiError::Internal.problem(now);
     }
-    let problem = Problem::new(status, code, error.to_string(), error.hint());
+    let message = match error {
+        HomeError::Body(error) => body_message(error),
+        other => other.to_string(),
+    };
+    let problem = Problem::new(status, code, message, error.hint());
     let problem = match error.retry_after_s() {
         Some(seconds) => problem.retry_after(seconds, now),
         None => problem,
@@ -63,6 +68,9 @@ fn status_and_code(error: &HomeError) -> (StatusCode, &'static str) {
 fn with_details(problem: Problem, error: &HomeError) -> Problem {
     match error {
         HomeError::Invalid { field, .. } => problem.with("field", *field),
+        HomeError::Body(BodyError::Length { field, .. } | BodyError::Value { field, .. }) => {
+            problem.with("field", measured(field).0)
+        }
         HomeError::Unclaimed { claim_path: Some(path), .. } => problem.with("claim_path", path.as_str()),
         HomeError::Ambiguous { candidates, .. } => {
             let candidates: Vec<Value> = candidates
@@ -81,7 +89,7 @@ fn with_details(problem: Problem, error: &HomeError) -> Problem {
         | HomeError::Identity { index, .. }
         | HomeError::Refused { index, .. } => problem.with("index", *index),
         HomeError::Unclaimed { claim_path: None, .. }
-        | HomeError::Body(_)
+        | HomeError::Body(BodyError::Form(_))
         | HomeError::TooMany { .. }
         | HomeError::Unauthorized
         | HomeError::NotFound { .. }
@@ -102,8 +110,30 @@ fn with_details(problem: Problem, error: &HomeError) -> Problem {
     }
 }
 
+/// A field's name as clients write it, and in what its length is counted.
+fn measured(field: &'static str) -> (&'static str, &'static str) {
+    match field {
+        "avatar" | "heads" | "skills" | "agents" => (field, "entries"),
+        "body bytes" => ("body", "bytes"),
+        text => text.strip_suffix(" in bytes").map_or((text, "characters"), |name| (name, "bytes")),
+    }
+}
+
+fn body_message(error: &BodyError) -> String {
+    match error {
+        BodyError::Length { field, seen, least, most } => {
+            let (name, unit) = measured(field);
+            format!("{name} has {seen} {unit}, {least} to {most} are allowed")
+        }
+        BodyError::Form(_) | BodyError::Value { .. } => error.to_string(),
+    }
+}
+
 fn with_quota(problem: Problem, refusal: &QuotaRefusal) -> Problem {
     let problem = problem.with("rule", refusal.rule.name()).with("limit", refusal.limit);
+    // The headers tell of the limit that refused, not of the one that counts every request.
+    let (rule, limit, reset_ms) = (refusal.rule, refusal.limit, refusal.reset_ms);
+    let problem = problem.of_limit(Allowance { rule, limit, remaining: 0, reset_ms });
     let seconds = refusal.retry_after_s();
     let problem = if seconds >= COOLDOWN_S && !matches!(refusal.rule, Use::Read | Use::Write) {
         problem.with("retry_after_minutes", seconds.div_ceil(60)).with("retryAfterMinutes", seconds.div_ceil(60))

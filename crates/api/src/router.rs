@@ -38,7 +38,10 @@ pub(crate) fn layered(app: &Arc<App>, routes: Router<Arc<App>>) -> Router {
         .layer(from_fn(layers::observe));
     // A layer of a router runs once a route is found, so the path is trimmed around all of it; and `Allow` is written
     // behind a router's layers, so error bodies are written around it.
-    Router::new().fallback_service(inner.map_request(without_trailing_slash)).layer(from_fn(layers::problems))
+    Router::new()
+        .fallback_service(inner.map_request(without_trailing_slash))
+        .layer(from_fn(layers::problems))
+        .layer(from_fn(layers::drain))
 }
 
 /// Operators' endpoints ask for no key and count against no quota.

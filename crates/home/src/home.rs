@@ -11,6 +11,7 @@ use crate::quota::{Allowance, Caller, Quotas, Use};
 use crate::rows;
 use crate::session::AgentSession;
 use crate::stream::Tail;
+use crate::usecases::Searches;
 use lru::LruCache;
 use std::num::NonZeroUsize;
 use std::sync::atomic::AtomicU64;
@@ -66,6 +67,7 @@ pub(crate) struct Inner {
     pub(crate) recent_comments: Mutex<LruCache<Hash, (EnvelopeId, TimeMs)>>,
     pub(crate) streams: Arc<Semaphore>,
     pub(crate) tail: Arc<Tail>,
+    pub(crate) searches: Searches,
     reads: Arc<Semaphore>,
 }
 
@@ -137,6 +139,7 @@ impl Home {
             recent_comments: lru(RECENT_COMMENTS_MAX),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             tail,
+            searches: Searches::new(),
             reads: Arc::new(Semaphore::new(READS_MAX)),
             parts,
             config,
@@ -158,7 +161,8 @@ impl Home {
         &self.inner.config
     }
 
-    /// Counts one use of a caller. Interfaces call it for each request with [`Use::Read`] or [`Use::Write`]; posts,
+    /// Counts one use of a caller. Interfaces call it for each request with [`Use::Read`] or [`Use::Write`], and for each
+    /// page of a search with [`Use::Search`], too; posts,
     /// comments, communities and registrations are counted by their use cases.
     ///
     /// # Errors

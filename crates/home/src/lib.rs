@@ -23,6 +23,7 @@ mod show;
 pub mod stream;
 #[cfg(test)]
 mod tests;
+mod text;
 mod usecases;
 
 pub use config::HomeConfig;

@@ -84,11 +84,20 @@ pub const REPEATED_COMMENT_MS: u64 = 10 * 60 * 1000;
 /// Events that are kept ready for readers that follow the log; whoever is further back reads the store.
 pub const TAIL_EVENTS_MAX: usize = 4_096;
 
-/// Newest agents through whose names and descriptions a search looks.
-pub const SEARCH_AGENTS_MAX: usize = 500;
+/// Searches under way at one time: each reads a thousand texts, and a page of posts must not wait behind many of them.
+pub const SEARCHES_MAX: usize = 2;
+
+/// Searches that wait for their turn, some seconds' worth; the next one is told to come back.
+pub const SEARCHES_WAITING_MAX: usize = 32;
+
+/// Handles that nobody takes here: interfaces have these words where an agent's name stands otherwise.
+pub const HANDLES_RESERVED: [&str; 5] = ["me", "status", "profile", "register", "feed"];
 
 /// How often a request is tried again when what it saw was changed under it.
 pub const RACES_MAX: usize = 8;
+
+/// Newest comments of a post out of whose authors an agent sees first who answered it.
+pub const SUMMARY_COMMENTERS: usize = 10;
 
 /// Posts in each part of what an agent sees first.
 pub const SUMMARY_POSTS: usize = 5;

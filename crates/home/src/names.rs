@@ -7,7 +7,7 @@
 use crate::error::{HomeError, Thing, shown};
 use crate::home::{Home, Inner};
 use crate::rows;
-use crate::usecases::check_handle;
+use crate::usecases::is_handle;
 use tidepool_kernel::{LocalError, LocalRequest, RowExpect};
 use tidepool_protocol::scope::CommunityName;
 use tidepool_protocol::{AgentId, AuthorId, Scope};
@@ -46,7 +46,9 @@ impl Inner {
             let same = agent.handle.is_some_and(|known| known.eq_ignore_ascii_case(handle));
             return if same { Ok(id) } else { Err(unknown_agent(name)) };
         }
-        check_handle(name).map_err(|_| unknown_agent(name))?;
+        if !is_handle(name) {
+            return Err(unknown_agent(name));
+        }
         if let Some(local) = self.row::<AgentId>(&rows::handle_key(name))? {
             return Ok(local);
         }

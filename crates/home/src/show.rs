@@ -179,7 +179,7 @@ impl<'a> Shower<'a> {
                 items.push(post);
             }
         }
-        Ok(Page { items, next: page.next.map(|next| next.to_string()) })
+        Ok(Page { items, next: page.next.map(|next| next.to_string()), of_newest: page.of_newest })
     }
 
     pub(crate) fn agent(&mut self, agent: queries::Agent) -> Result<Agent, HomeError> {

@@ -121,10 +121,13 @@ pub(crate) fn check_quota(params: &NetworkParams, place: &Place) -> Result<(), L
     if place.seq < params.log_quota(place.time_ms) {
         return Ok(());
     }
-    // The first second of the week at which burst and rate make room for this place.
+    // The first second of the week at which burst and rate make room for this place; the next week's log without a rate.
     let more = place.seq.saturating_sub(params.log_burst).saturating_add(1);
     let week_s = tidepool_protocol::limits::WEEK_S;
-    let at_s = more.saturating_mul(3_600).div_ceil(params.log_per_hour.max(1)).min(week_s);
+    let at_s = match params.log_per_hour {
+        0 => week_s,
+        rate => more.saturating_mul(3_600).div_ceil(rate).min(week_s),
+    };
     let retry_after_s = at_s.saturating_sub(place.time_ms.seconds_into_week()).max(1);
     Err(LocalError::Quota { seq: place.seq, retry_after_s })
 }

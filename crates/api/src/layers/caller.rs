@@ -5,6 +5,7 @@
 
 use crate::App;
 use crate::error::ApiError;
+use crate::problem::Problem;
 use axum::extract::{ConnectInfo, FromRequestParts, OptionalFromRequestParts, Request, State};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
@@ -94,17 +95,14 @@ pub(crate) async fn caller(State(app): State<Arc<App>>, mut request: Request, ne
         Ok(allowance) => {
             request.extensions_mut().insert(presented);
             let mut response = next.run(request).await;
-            write_allowance(response.headers_mut(), &allowance);
+            let refused = response.extensions().get::<Problem>().and_then(|problem| problem.allowance);
+            write_allowance(response.headers_mut(), &refused.unwrap_or(allowance));
             response
         }
         Err(error) => {
-            let allowance = match &error {
-                HomeError::Quota(refusal) => Some((refusal.rule, refusal.limit, refusal.reset_ms)),
-                _ => None,
-            };
             let mut response = ApiError::from(error).into_response();
-            if let Some((rule, limit, reset_ms)) = allowance {
-                write_allowance(response.headers_mut(), &Allowance { rule, limit, remaining: 0, reset_ms });
+            if let Some(refused) = response.extensions().get::<Problem>().and_then(|problem| problem.allowance) {
+                write_allowance(response.headers_mut(), &refused);
             }
             response
         }

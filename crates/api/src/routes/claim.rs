@@ -28,7 +28,8 @@ pub(crate) async fn page(State(app): State<Arc<App>>, Path(token): Path<String>)
     respond(app.home.claim_page(&token).await, &token)
 }
 
-/// `POST /claim/{token}`, a form with `saved=yes` when the box is ticked.
+/// `POST /claim/{token}`, a form with `saved=yes` when the box is ticked; with `show=yes` it confirms nothing and shows the
+/// recovery phrase, while this node has it.
 pub(crate) async fn confirm(
     State(app): State<Arc<App>>,
     Path(token): Path<String>,
@@ -36,13 +37,32 @@ pub(crate) async fn confirm(
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
     let form = body_bytes(body, &parts.headers, FORM_BYTES_MAX).await?;
-    let saved = form_says_saved(&form);
+    if form_says(&form, "show") {
+        return Ok(match app.home.claim_phrase(&token).await {
+            Ok(Some(phrase)) => html(StatusCode::OK, &shown_phrase(&phrase, &token)),
+            // It was erased meanwhile: the page says so.
+            Ok(None) => respond(app.home.claim_page(&token).await, &token),
+            Err(error) => respond(Err(error), &token),
+        });
+    }
+    let saved = form_says(&form, "saved");
     Ok(respond(app.home.confirm_claim(&token, saved).await, &token))
 }
 
-fn form_says_saved(form: &[u8]) -> bool {
+fn form_says(form: &[u8], field: &str) -> bool {
     let pairs: Vec<(String, String)> = serde_urlencoded::from_bytes(form).unwrap_or_default();
-    pairs.iter().any(|(name, value)| name == "saved" && value == "yes")
+    pairs.iter().any(|(name, value)| name == field && value == "yes")
+}
+
+/// The recovery phrase, for an owner whose agent did not pass it on. Only behind a button: what fetches a link to look at
+/// it, as messengers do, must not get the phrase.
+fn shown_phrase(phrase: &str, token: &str) -> String {
+    format!(
+        "<h1>The recovery phrase</h1><p>Whoever has these 24 words can take the agent to another node. Write them down, then \
+         say below that they are saved.</p><p><code>{}</code></p>{}",
+        escape(phrase),
+        form(token)
+    )
 }
 
 fn respond(result: Result<ClaimPage, HomeError>, token: &str) -> Response {
@@ -67,13 +87,22 @@ fn shown(page: &ClaimPage, token: &str) -> String {
         ),
         (false, _) => form(token),
     };
+    let show = if page.phrase_kept { show(token) } else { String::new() };
     format!(
         "<h1>Is this your agent?</h1><dl><dt>Name</dt><dd>{}</dd><dt>Verification code</dt><dd><code>{}</code></dd>\
-         <dt>Id</dt><dd><code>{}</code></dd><dt>Registered</dt><dd>{}</dd></dl>{state}",
+         <dt>Id</dt><dd><code>{}</code></dd><dt>Registered</dt><dd>{}</dd></dl>{state}{show}",
         escape(&page.handle),
         escape(&page.verification_code),
         escape(&page.id.to_string()),
         escape(&iso(page.created_ms)),
+    )
+}
+
+fn show(token: &str) -> String {
+    format!(
+        "<form method=\"post\" action=\"/claim/{}\"><p><button type=\"submit\" name=\"show\" value=\"yes\">Show the \
+         recovery phrase</button></p></form>",
+        escape(token)
     )
 }
 

@@ -19,10 +19,11 @@ pub(crate) async fn feed(
     Query(params): Query<ListParams>,
 ) -> Result<Response, ApiError> {
     let (filter, sort) = (params.feed_filter()?, params.post_sort()?);
-    let query = FeedQuery { filter, sort, cursor: params.cursor(), limit: params.limit()? };
+    let query = FeedQuery { filter, sort, window: params.window()?, cursor: params.cursor(), limit: params.limit()? };
     let page = app.home.feed(&session, &query).await?;
     let feed_type = match filter {
         FeedFilter::All => "all",
+        FeedFilter::Home => "home",
         FeedFilter::Subscribed => "subscribed",
         FeedFilter::Following => "following",
     };

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::response::Response;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use tidepool_home::{Post, Summary};
+use tidepool_home::{Discussed, Post, Summary};
 
 /// How much of a text stands in a preview.
 const PREVIEW_CHARS: usize = 200;
@@ -61,7 +61,9 @@ fn preview(text: &str) -> String {
     text.chars().take(PREVIEW_CHARS).collect()
 }
 
-fn own_post(post: &Post) -> Value {
+fn own_post(own: &Discussed) -> Value {
+    let post = &own.post;
+    let commenters: Vec<&str> = own.commenters.iter().map(|who| who.handle.as_str()).collect();
     json!({
         "post_id": post.id.to_string(),
         "post_title": post.title,
@@ -69,7 +71,7 @@ fn own_post(post: &Post) -> Value {
         "comment_count": post.comments,
         "new_notification_count": 0,
         "latest_at": crate::iso::iso(post.updated_ms),
-        "latest_commenters": [],
+        "latest_commenters": commenters,
         "preview": preview(&post.content),
         "suggested_actions": [format!("GET /api/v1/posts/{}/comments?sort=new", post.id)],
     })

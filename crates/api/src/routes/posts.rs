@@ -26,6 +26,9 @@ pub(crate) struct PostsAnswer<'a> {
     feed_type: Option<&'static str>,
     has_more: bool,
     next_cursor: Option<&'a str>,
+    /// When older posts were left out: how many of the newest this order looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    of_newest: Option<usize>,
 }
 
 impl<'a> PostsAnswer<'a> {
@@ -38,6 +41,7 @@ impl<'a> PostsAnswer<'a> {
             feed_type,
             has_more: page.next.is_some(),
             next_cursor: page.next.as_deref(),
+            of_newest: page.of_newest,
         }
     }
 }

@@ -5,14 +5,14 @@ use crate::App;
 use crate::answer::ok;
 use crate::error::ApiError;
 use crate::extract::Query;
-use crate::layers::Caller;
+use crate::layers::{Address, Caller};
 use crate::params::ListParams;
 use crate::shapes::{AgentJson, CommentJson, CommunityRefJson, PostJson, Text};
 use axum::extract::State;
 use axum::response::Response;
 use serde::Serialize;
 use std::sync::Arc;
-use tidepool_home::{Found, SearchKind, SearchPage, SearchQuery};
+use tidepool_home::{Found, SearchKind, SearchPage, SearchQuery, Use};
 use tidepool_protocol::{AgentId, EnvelopeId};
 
 /// A text is found or not: there is no nearness yet, so whatever is found is as near as can be.
@@ -102,9 +102,19 @@ impl<'a> ResultJson<'a> {
     }
 }
 
-async fn find(app: &App, caller: Option<&Caller>, params: &ListParams, kind: SearchKind) -> Result<Response, ApiError> {
+/// Who searches: the page is counted for it.
+type Searcher = (Option<Caller>, Address);
+
+async fn find(
+    app: &App,
+    (caller, address): Searcher,
+    params: &ListParams,
+    kind: SearchKind,
+) -> Result<Response, ApiError> {
+    let who = caller.as_ref().map_or(tidepool_home::Caller::Address(address.0), |caller| caller.0.caller());
+    app.home.charge(who, Use::Search)?;
     let query = SearchQuery { text: params.text()?, kind, cursor: params.cursor(), limit: params.limit()? };
-    let page = app.home.search(viewer(caller), &query).await?;
+    let page = app.home.search(viewer(caller.as_ref()), &query).await?;
     Ok(answer(&query, &page))
 }
 
@@ -129,34 +139,38 @@ fn answer(query: &SearchQuery, page: &SearchPage) -> Response {
 pub(crate) async fn all(
     State(app): State<Arc<App>>,
     caller: Option<Caller>,
+    address: Address,
     Query(params): Query<ListParams>,
 ) -> Result<Response, ApiError> {
-    find(&app, caller.as_ref(), &params, params.search_kind()?).await
+    find(&app, (caller, address), &params, params.search_kind()?).await
 }
 
 /// `GET /search/posts`
 pub(crate) async fn posts(
     State(app): State<Arc<App>>,
     caller: Option<Caller>,
+    address: Address,
     Query(params): Query<ListParams>,
 ) -> Result<Response, ApiError> {
-    find(&app, caller.as_ref(), &params, SearchKind::Posts).await
+    find(&app, (caller, address), &params, SearchKind::Posts).await
 }
 
 /// `GET /search/comments`
 pub(crate) async fn comments(
     State(app): State<Arc<App>>,
     caller: Option<Caller>,
+    address: Address,
     Query(params): Query<ListParams>,
 ) -> Result<Response, ApiError> {
-    find(&app, caller.as_ref(), &params, SearchKind::Comments).await
+    find(&app, (caller, address), &params, SearchKind::Comments).await
 }
 
 /// `GET /search/agents`
 pub(crate) async fn agents(
     State(app): State<Arc<App>>,
     caller: Option<Caller>,
+    address: Address,
     Query(params): Query<ListParams>,
 ) -> Result<Response, ApiError> {
-    find(&app, caller.as_ref(), &params, SearchKind::Agents).await
+    find(&app, (caller, address), &params, SearchKind::Agents).await
 }

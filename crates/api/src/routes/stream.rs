@@ -7,6 +7,7 @@ use crate::App;
 use crate::error::{ApiError, seen};
 use crate::extract::Query;
 use crate::iso;
+use crate::layers::Caller;
 use crate::params::{agent_name, community_name};
 use crate::serve::Stopping;
 use crate::shapes::{EventJson, KINDS, kind_word};
@@ -77,6 +78,7 @@ fn start(headers: &HeaderMap, params: &StreamParams) -> Result<Option<StreamCurs
 /// `GET /stream`
 pub(crate) async fn stream(
     State(app): State<Arc<App>>,
+    _key: Option<Caller>,
     stopping: Option<Extension<Stopping>>,
     headers: HeaderMap,
     Query(params): Query<StreamParams>,

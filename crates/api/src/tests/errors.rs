@@ -90,6 +90,20 @@ async fn every_bad_input_is_told_what_was_seen_and_what_to_do() {
             405,
             "METHOD_NOT_ALLOWED",
         ),
+        ("a list of fields", raw("/api/v1/agents/register", b" [\"arrayname\", \"desc\"]"), 400, "VALIDATION_ERROR"),
+        ("a feed's window that is none", Ask::get("/api/v1/feed?t=zzz").by(&key), 400, "VALIDATION_ERROR"),
+        (
+            "a name that a path has",
+            Ask::post("/api/v1/agents/register", &json!({"name": "profile"})),
+            400,
+            "VALIDATION_ERROR",
+        ),
+        (
+            "a title that nobody sees",
+            Ask::post(posts, &post_of("\u{200b}\u{3164}", "")).by(&key),
+            400,
+            "VALIDATION_ERROR",
+        ),
         ("a list", raw(posts, b"[1]").by(&key), 400, "VALIDATION_ERROR"),
         ("a number for a text", raw(posts, b"{\"title\": 5}").by(&key), 400, "VALIDATION_ERROR"),
         ("an unknown type", raw(posts, b"{\"type\": \"poem\"}").by(&key), 400, "VALIDATION_ERROR"),
@@ -277,6 +291,19 @@ async fn a_refusal_names_the_field_and_quotes_no_more_than_a_little() {
     );
     assert_eq!(body["field"], "type");
     assert!(body.to_string().len() < 2_000);
+    for (text, field, unit) in [
+        (json!({"submolt_name": "general", "title": "t".repeat(301)}), "title", "301 characters"),
+        (
+            json!({"submolt_name": "general", "title": "t", "content": "c".repeat(40_001)}),
+            "content",
+            "40001 characters",
+        ),
+        (json!({"submolt_name": "general", "title": "t", "content": "€".repeat(20_000)}), "content", "60000 bytes"),
+    ] {
+        let body = check(field, &rig.ask(Ask::post("/api/v1/posts", &text).by(&key)).await, 400, "VALIDATION_ERROR");
+        assert_eq!(body["field"], field);
+        assert!(body["error"].as_str().is_some_and(|error| error.contains(unit)), "{body}");
+    }
     let body = check("sort", &rig.ask(Ask::get(&format!("/api/v1/posts?sort={long}"))).await, 400, "VALIDATION_ERROR");
     assert_eq!(body["field"], "sort");
     assert!(body.to_string().len() < 2_000);
@@ -332,7 +359,12 @@ async fn cooldowns_say_how_long_they_last() {
     let (key, _) = rig.agent("Reef").await;
     let post = rig.post(&key, "Low tide").await;
     let again = json!({"submolt_name": "general", "title": "Again"});
-    let body = check("posts", &rig.ask(Ask::post("/api/v1/posts", &again).by(&key)).await, 429, "RATE_LIMITED");
+    let answer = rig.ask(Ask::post("/api/v1/posts", &again).by(&key)).await;
+    let body = check("posts", &answer, 429, "RATE_LIMITED");
+    // The headers tell of the limit that refused, as the body does.
+    let header = |name: &str| answer.headers[name].to_str().unwrap().to_owned();
+    assert_eq!((header("x-ratelimit-limit").as_str(), header("x-ratelimit-remaining").as_str()), ("1", "0"));
+    assert_eq!(body["remaining"], 0);
     assert_eq!((body["rule"].as_str(), body["retry_after_minutes"].as_u64()), (Some("posts"), Some(30)));
     rig.comment(&key, &post, "One", None).await;
     let path = format!("/api/v1/posts/{post}/comments");
@@ -340,6 +372,16 @@ async fn cooldowns_say_how_long_they_last() {
     let body = check("comments", &answer, 429, "RATE_LIMITED");
     assert!(body["retry_after_seconds"].as_u64().is_some_and(|s| (1..=20).contains(&s)), "{body}");
     assert!(body.get("retry_after_minutes").is_none());
+}
+
+#[tokio::test]
+async fn a_search_is_counted_apart_from_other_reads() {
+    let quota = QuotaConfig { searches: Limit { count: 1, per_s: 60 }, ..QuotaConfig::development() };
+    let rig = Rig::with(HomeConfig { quota, ..HomeConfig::default() }, ApiSettings::default()).await;
+    rig.get("/api/v1/search?q=tide").await.expect(200);
+    let body = check("search", &rig.get("/api/v1/search?q=tide").await, 429, "RATE_LIMITED");
+    assert_eq!(body["rule"], "searches");
+    rig.get("/api/v1/posts").await.expect(200);
 }
 
 #[tokio::test]

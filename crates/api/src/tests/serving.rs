@@ -119,3 +119,35 @@ async fn what_does_not_end_in_time_is_closed() {
     server.stop().await;
     assert!(!rest(&mut stream).await.contains(" 201 "));
 }
+
+#[tokio::test]
+async fn a_refused_body_is_taken_in_so_that_its_sender_reads_why() {
+    let server = Server::start(ApiSettings::default()).await;
+    let long = "x".repeat(3_000_000);
+    for (path, length, key, status) in [
+        ("/api/v1/agents/register", 3_000_000, "", "413"),
+        ("/api/v1/envelopes", 3_000_000, "Content-Type: application/cbor\r\n", "413"),
+        // Refused for want of a key, before anybody looks at the body.
+        ("/api/v1/posts", 500_000, "", "401"),
+        ("/nowhere", 500_000, "", "404"),
+    ] {
+        let head =
+            format!("POST {path} HTTP/1.1\r\nHost: a\r\n{key}Content-Length: {length}\r\nConnection: close\r\n\r\n");
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        // As a simple client does: all of the body first, and the answer then.
+        let sent = tokio::time::timeout(DEADLINE, stream.write_all(&long.as_bytes()[..length])).await;
+        sent.expect("it is taken in time").expect("all of it is taken");
+        let answer = rest(&mut stream).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{path}: {answer}");
+        assert!(answer.contains("\"success\":false"), "{path}: {answer}");
+    }
+    // Whoever asks first whether it may send is told no, and sends nothing.
+    let mut stream = server
+        .send("POST /api/v1/agents/register HTTP/1.1\r\nHost: a\r\nContent-Length: 3000000\r\nExpect: 100-continue\r\n\r\n")
+        .await;
+    let answer = read_until(&mut stream, "\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+    drop(stream);
+    server.stop().await;
+}

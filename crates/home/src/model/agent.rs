@@ -94,7 +94,16 @@ pub struct Summary {
     /// New posts of the agents that it follows.
     pub from_followed: Vec<Post>,
     /// Its own newest posts on which somebody commented.
-    pub own_posts: Vec<Post>,
+    pub own_posts: Vec<Discussed>,
+}
+
+/// A post with who commented on it last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Discussed {
+    /// The post.
+    pub post: Post,
+    /// Authors of its newest comments that answer the post itself, the latest first, each once.
+    pub commenters: Vec<AuthorRef>,
 }
 
 /// Whether an agent's owner confirmed it.

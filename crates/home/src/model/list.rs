@@ -10,6 +10,8 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// Opaque; `None` on the last page.
     pub next: Option<String>,
+    /// How many of the list's newest items were looked at, when older ones were left out; `None` when none was.
+    pub of_newest: Option<usize>,
 }
 
 /// In which order posts are listed.
@@ -88,6 +90,8 @@ pub enum FeedFilter {
     #[default]
     All,
     /// Of the communities to which it subscribes and the agents that it follows.
+    Home,
+    /// Of the communities to which it subscribes.
     Subscribed,
     /// Of the agents that it follows.
     Following,
@@ -100,6 +104,8 @@ pub struct FeedQuery {
     pub filter: FeedFilter,
     /// In which order.
     pub sort: PostSort,
+    /// How far back [`PostSort::Top`] looks.
+    pub window: Window,
     /// Where the last page ended.
     pub cursor: Option<String>,
     /// At most this many.

@@ -9,7 +9,7 @@ mod node;
 mod search;
 mod vote;
 
-pub use agent::{Agent, AuthorRef, FollowOutcome, Profile, ProfilePatch, Status, Summary};
+pub use agent::{Agent, AuthorRef, Discussed, FollowOutcome, Profile, ProfilePatch, Status, Summary};
 pub use community::{
     Community, CommunityPage, CommunityQuery, CommunityRef, CommunitySort, NewCommunity, SubscribeOutcome,
 };

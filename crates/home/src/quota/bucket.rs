@@ -126,6 +126,7 @@ impl Quotas {
             (Use::Community, Some(new)) => Measure::of(new.communities, true),
             (Use::Read, _) => Measure::of(config.reads, false),
             (Use::Write, _) => Measure::of(config.writes, false),
+            (Use::Search, _) => Measure::of(config.searches, false),
             (Use::Post, None) => Measure::of(config.posts, false),
             (Use::Comment, None) => Measure::of(config.comments, false),
             (Use::CommentDaily, None) => Measure::of(config.comments_daily, false),

@@ -36,6 +36,8 @@ pub enum Use {
     Read,
     /// Any writing request.
     Write,
+    /// A page of a search, which is a reading request, too.
+    Search,
     /// A new post.
     Post,
     /// A new comment.
@@ -55,6 +57,7 @@ impl Use {
         match self {
             Self::Read => "reads",
             Self::Write => "writes",
+            Self::Search => "searches",
             Self::Post => "posts",
             Self::Comment => "comments",
             Self::CommentDaily => "comments_daily",

@@ -39,6 +39,8 @@ pub struct QuotaConfig {
     pub reads: Limit,
     /// Writing requests.
     pub writes: Limit,
+    /// Pages of searches: each costs as much as a hundred other reads.
+    pub searches: Limit,
     /// New posts.
     pub posts: Limit,
     /// New comments.
@@ -66,6 +68,7 @@ impl QuotaConfig {
         Self {
             reads: Limit { count: 100_000, per_s: 60 },
             writes: Limit { count: 60_000, per_s: 60 },
+            searches: Limit { count: 1_200, per_s: 60 },
             posts: Limit { count: 30_000, per_s: 60 },
             comments: Limit { count: 30_000, per_s: 60 },
             comments_daily: Limit { count: 10_000_000, per_s: 86_400 },
@@ -81,6 +84,7 @@ impl QuotaConfig {
         Self {
             reads: Limit { count: 60, per_s: 60 },
             writes: Limit { count: 30, per_s: 60 },
+            searches: Limit { count: 20, per_s: 60 },
             posts: Limit { count: 1, per_s: 1_800 },
             comments: Limit { count: 1, per_s: 20 },
             comments_daily: Limit { count: 50, per_s: 86_400 },

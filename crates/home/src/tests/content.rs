@@ -57,7 +57,7 @@ async fn a_post_out_of_its_limits_is_refused_and_writes_nothing() {
     let before = rig.store.all().len();
     let long = NewPost { content: "x".repeat(40_001), ..new_post("long") };
     assert!(matches!(rig.home.create_post(&author, long).await, Err(HomeError::Body(_))));
-    for title in ["", "   "] {
+    for title in ["", "   ", "\u{200b}", "\u{2060}", "\u{3164}", "\u{ad}", "\0"] {
         let refused = rig.home.create_post(&author, new_post(title)).await.unwrap_err();
         assert!(matches!(refused, HomeError::Invalid { field: "title", .. }), "{refused}");
     }
@@ -264,6 +264,22 @@ async fn feeds_take_what_is_followed_or_everything() {
     assert_eq!(ids(FeedFilter::Following).await, [first]);
     rig.home.subscribe(&reader, "general").await.unwrap();
     assert_eq!(ids(FeedFilter::Subscribed).await, [second, first]);
+    // What a followed agent says elsewhere is in the feed of both, and in none of subscriptions.
+    let elsewhere = NewPost { community: "introductions".to_owned(), ..new_post("elsewhere") };
+    rig.clock.forward_ms(1_000);
+    let third = rig.home.create_post(&one, elsewhere).await.unwrap().id;
+    assert_eq!(ids(FeedFilter::Subscribed).await, [second, first]);
+    assert_eq!(ids(FeedFilter::Home).await, [third, second, first]);
+    assert_eq!(ids(FeedFilter::Following).await, [third, first]);
+    let both = |community: &str| PostQuery {
+        author: Some("one-agent".to_owned()),
+        community: Some(community.to_owned()),
+        ..PostQuery::default()
+    };
+    for (community, id) in [("general", first), ("introductions", third)] {
+        let page = rig.home.posts(None, &both(community)).await.unwrap();
+        assert_eq!(page.items.iter().map(|post| post.id).collect::<Vec<_>>(), [id], "{community}");
+    }
 }
 
 #[tokio::test]
@@ -426,5 +442,7 @@ async fn the_summary_shows_what_waits() {
     let summary = rig.home.summary(&agent).await.unwrap();
     assert_eq!(summary.announcement.unwrap().id, news);
     assert!(summary.from_followed.iter().any(|post| post.id == seen));
-    assert_eq!(summary.own_posts.iter().map(|post| post.id).collect::<Vec<_>>(), [own]);
+    assert_eq!(summary.own_posts.iter().map(|own| own.post.id).collect::<Vec<_>>(), [own]);
+    let commenters = &summary.own_posts[0].commenters;
+    assert_eq!(commenters.iter().map(|who| who.handle.as_str()).collect::<Vec<_>>(), ["other"]);
 }

@@ -3,7 +3,8 @@
 use super::rig::Rig;
 use crate::config::HomeConfig;
 use crate::error::{Forbidden, HomeError};
-use crate::model::{NewPost, ProfilePatch};
+use crate::limits::SEARCHES_WAITING_MAX;
+use crate::model::{NewPost, PostQuery, ProfilePatch, SearchQuery};
 use crate::ports::ShowAll;
 use crate::quota::{Limit, QuotaConfig, Use};
 use crate::register::{Register, rotation_key_of_phrase};
@@ -204,4 +205,40 @@ async fn what_was_answered_outlives_a_crash() {
     assert_eq!((read.title.as_str(), read.author.id), ("kept", session.id));
     again.home.create_post(&session, super::content::new_post("next")).await.unwrap();
     assert!(matches!(again.home.register(None, named("coral")).await, Err(HomeError::NameTaken { .. })));
+}
+
+#[tokio::test]
+async fn a_name_that_a_path_has_is_nobodys() {
+    let rig = Rig::new().await;
+    for name in ["profile", "Status", "REGISTER", "feed"] {
+        let request = Register { name: name.to_owned(), description: String::new() };
+        let refused = rig.home.register(None, request).await.unwrap_err();
+        assert!(matches!(refused, HomeError::Invalid { field: "name", .. }), "{name}: {refused}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn searches_wait_for_one_another_and_nobody_else_for_them() {
+    let rig = Rig::new().await;
+    let query = SearchQuery { text: "nothing like it".to_owned(), ..SearchQuery::default() };
+    // Every place is taken: reads go on, searches wait, and those beyond the bound are told to come back.
+    let _held = rig.home.inner.searches.hold_all().await;
+    let waiting: Vec<_> = (0..SEARCHES_WAITING_MAX)
+        .map(|_| {
+            let (home, query) = (rig.home.clone(), query.clone());
+            tokio::spawn(async move { home.search(None, &query).await })
+        })
+        .collect();
+    let refused = loop {
+        match tokio::time::timeout(std::time::Duration::from_millis(50), rig.home.search(None, &query)).await {
+            Ok(answer) => break answer.unwrap_err(),
+            Err(_) => tokio::task::yield_now().await,
+        }
+    };
+    assert!(matches!(refused, HomeError::Busy { what: "searches", .. }), "{refused}");
+    assert!(rig.home.posts(None, &PostQuery::default()).await.unwrap().items.is_empty());
+    drop(_held);
+    for search in waiting {
+        assert!(search.await.unwrap().unwrap().items.is_empty());
+    }
 }

@@ -232,7 +232,7 @@ async fn a_home_that_stops_ends_its_streams_behind_what_they_have() {
     let id = post(&rig.home, &session, "last").await;
     let event = take(&mut stream, 1).await.remove(0);
     assert_eq!(event.id, id);
-    rig.home.close_streams();
+    rig.home.inner.tail.close();
     assert_eq!(stream.next().await.unwrap().err(), Some(HomeError::Stopping));
     assert!(stream.next().await.is_none());
 }

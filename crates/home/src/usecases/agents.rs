@@ -3,8 +3,10 @@
 use super::said;
 use crate::error::{Forbidden, HomeError, Thing, shown};
 use crate::home::{Home, Inner};
-use crate::limits::{PROFILE_RECENT, SUMMARY_POSTS};
-use crate::model::{Agent, FollowOutcome, Post, Profile, ProfilePatch, Summary};
+use crate::limits::{PROFILE_RECENT, SUMMARY_COMMENTERS, SUMMARY_POSTS};
+use crate::model::{
+    Agent, AuthorRef, CommentQuery, CommentSort, Discussed, FollowOutcome, Post, Profile, ProfilePatch, Summary,
+};
 use crate::session::AgentSession;
 use crate::show::{Shower, query_error};
 use tidepool_protocol::body::{Follow, Profile as ProfileBody};
@@ -42,7 +44,7 @@ impl Home {
                 agent: inner.agent(Some(id), id)?,
                 announcement,
                 from_followed: inner.newest(Some(id), &Feed::Following(id.into()), SUMMARY_POSTS, now)?,
-                own_posts: own_posts.into_iter().filter(|post| post.comments > 0).take(SUMMARY_POSTS).collect(),
+                own_posts: inner.discussed(id, own_posts)?,
             })
         })
         .await
@@ -138,6 +140,28 @@ impl Inner {
         let agent = queries::agents::get(self.reader(), &id.into())?;
         let agent = agent.ok_or_else(|| HomeError::NotFound { what: Thing::Agent, seen: id.to_string() })?;
         Shower::new(self, viewer).agent(agent)
+    }
+
+    /// Those of an agent's own posts on which somebody commented, with who did.
+    fn discussed(&self, author: AgentId, posts: Vec<Post>) -> Result<Vec<Discussed>, HomeError> {
+        let mut discussed = Vec::with_capacity(SUMMARY_POSTS);
+        let newest = CommentQuery { sort: CommentSort::New, cursor: None, limit: Some(SUMMARY_COMMENTERS) };
+        for post in posts.into_iter().filter(|post| post.comments > 0).take(SUMMARY_POSTS) {
+            let mut commenters: Vec<AuthorRef> = Vec::new();
+            // What is hidden here names nobody.
+            let roots = match self.comment_page(Some(author), post.id, &newest) {
+                Ok(page) => page.roots,
+                Err(HomeError::Hidden { .. }) => Vec::new(),
+                Err(error) => return Err(error),
+            };
+            for comment in roots {
+                if !comment.is_deleted && commenters.iter().all(|known| known.id != comment.author.id) {
+                    commenters.push(comment.author);
+                }
+            }
+            discussed.push(Discussed { post, commenters });
+        }
+        Ok(discussed)
     }
 
     /// The newest posts of a feed.

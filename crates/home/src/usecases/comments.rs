@@ -8,6 +8,7 @@ use crate::model::{Comment, CommentOutcome, CommentPage, CommentQuery, CommentSo
 use crate::quota::Use;
 use crate::session::AgentSession;
 use crate::show::{Shower, after, query_error};
+use crate::text::has_visible;
 use tidepool_protocol::body::{BodyOf, Comment as CommentBody, Edit, Tombstone};
 use tidepool_protocol::ids::{Hash, sha256};
 use tidepool_protocol::limits::COMMENT_DEPTH_MAX;
@@ -135,7 +136,7 @@ impl Home {
 fn check_text(content: &str) -> Result<(), HomeError> {
     let allowed = "1 to 10,000 characters, one of them visible";
     let seen = || shown(content);
-    if content.trim().is_empty() { Err(HomeError::Invalid { field: "content", seen: seen(), allowed }) } else { Ok(()) }
+    if !has_visible(content) { Err(HomeError::Invalid { field: "content", seen: seen(), allowed }) } else { Ok(()) }
 }
 
 pub(super) const fn comment_sort_of(sort: CommentSort) -> queries::CommentSort {
@@ -194,7 +195,7 @@ impl Inner {
         Ok(comment)
     }
 
-    fn comment_page(
+    pub(super) fn comment_page(
         &self,
         viewer: Option<AgentId>,
         post: EnvelopeId,

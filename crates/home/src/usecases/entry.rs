@@ -3,7 +3,7 @@
 use crate::error::{Forbidden, HomeError, Thing, shown};
 use crate::home::{Home, Inner, lock};
 use crate::keys::SealPurpose;
-use crate::limits::{RACES_MAX, REGISTRATIONS_WAITING_MAX};
+use crate::limits::{HANDLES_RESERVED, RACES_MAX, REGISTRATIONS_WAITING_MAX};
 use crate::model::Status;
 use crate::quota::{Caller, Use};
 use crate::register::{self, API_KEY_PREFIX, ClaimPage, Register, Registered, SECRET_CHARS_MAX};
@@ -234,13 +234,22 @@ fn page_of(agent: AgentId, account: &AccountRow, phrase_kept: bool) -> ClaimPage
     }
 }
 
+/// Whether a text has the form of a handle.
+pub(crate) fn is_handle(text: &str) -> bool {
+    (HANDLE_CHARS_MIN..=HANDLE_CHARS_MAX).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+}
+
+/// Refuses what is no handle that an agent may take here.
 pub(crate) fn check_handle(handle: &str) -> Result<(), HomeError> {
-    let fits = (HANDLE_CHARS_MIN..=HANDLE_CHARS_MAX).contains(&handle.len())
-        && handle.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
-    if fits {
-        return Ok(());
+    let refused = |allowed| Err(HomeError::Invalid { field: "name", seen: shown(handle), allowed });
+    if !is_handle(handle) {
+        return refused("3 to 30 of A-Z a-z 0-9 _ -");
     }
-    Err(HomeError::Invalid { field: "name", seen: shown(handle), allowed: "3 to 30 of A-Z a-z 0-9 _ -" })
+    if HANDLES_RESERVED.iter().any(|word| word.eq_ignore_ascii_case(handle)) {
+        return refused("a name that no path of the API has: not me, status, profile, register or feed");
+    }
+    Ok(())
 }
 
 /// One place among the registrations that wait.

@@ -10,13 +10,16 @@ use tidepool_protocol::AgentId;
 use tidepool_views::queries::{self, After, Feed, Paging, Sort};
 
 impl Home {
-    /// Posts of all communities, of one, or of one author.
+    /// Posts of all communities, of one, of one author, or of one author in one community.
     ///
     /// # Errors
     /// An unknown community or author, or a cursor that is none.
     pub async fn posts(&self, viewer: Option<&AgentSession>, query: &PostQuery) -> Result<Page<Post>, HomeError> {
         let feed = match (&query.author, &query.community) {
-            (Some(author), _) => Feed::Author(self.agent_id(author).await?.into()),
+            (Some(author), None) => Feed::Author(self.agent_id(author).await?.into()),
+            (Some(author), Some(community)) => {
+                Feed::AuthorIn(self.agent_id(author).await?.into(), self.community_scope(community).await?)
+            }
             (None, Some(community)) => Feed::Community(self.community_scope(community).await?),
             (None, None) => Feed::Everything,
         };
@@ -37,10 +40,11 @@ impl Home {
     pub async fn feed(&self, session: &AgentSession, query: &FeedQuery) -> Result<Page<Post>, HomeError> {
         let feed = match query.filter {
             FeedFilter::All => Feed::Everything,
-            FeedFilter::Subscribed => Feed::Home(session.id.into()),
+            FeedFilter::Home => Feed::Home(session.id.into()),
+            FeedFilter::Subscribed => Feed::Subscribed(session.id.into()),
             FeedFilter::Following => Feed::Following(session.id.into()),
         };
-        let sort = sort_of(query.sort, Window::All);
+        let sort = sort_of(query.sort, query.window);
         let request = PageRequest { feed, sort, cursor: query.cursor.clone(), offset: 0, limit: query.limit };
         self.page(Some(session.id), request).await
     }

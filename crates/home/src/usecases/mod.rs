@@ -14,7 +14,8 @@ mod search;
 mod submit;
 mod votes;
 
-pub(crate) use entry::check_handle;
+pub(crate) use entry::{check_handle, is_handle};
+pub(crate) use search::Searches;
 
 use crate::error::HomeError;
 use crate::home::Home;

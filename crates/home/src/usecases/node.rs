@@ -75,11 +75,6 @@ impl Home {
         StreamCursor { log: self.inner.facts.log, at: self.inner.tail.upto().max(said) }
     }
 
-    /// Ends every stream behind what it has: nothing more comes. For a node that stops, before it waits for its readers.
-    pub fn close_streams(&self) {
-        self.inner.tail.close();
-    }
-
     /// What happens on this node: replayed behind `after`, then live. `None` starts with what comes from now on.
     ///
     /// # Errors

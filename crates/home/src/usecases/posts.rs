@@ -8,6 +8,7 @@ use crate::model::{Item, NewPost, NewText, Post};
 use crate::quota::Use;
 use crate::session::AgentSession;
 use crate::show::Shower;
+use crate::text::has_visible;
 use tidepool_protocol::body::{BodyOf, Edit, Post as PostBody, PostType, Tombstone};
 use tidepool_protocol::{AgentId, EnvelopeId};
 use tidepool_views::queries::{self, State};
@@ -105,11 +106,7 @@ fn post_body(
 
 fn check_title(title: &str) -> Result<(), HomeError> {
     let allowed = "1 to 300 characters, one of them visible";
-    if title.trim().is_empty() {
-        Err(HomeError::Invalid { field: "title", seen: shown(title), allowed })
-    } else {
-        Ok(())
-    }
+    if !has_visible(title) { Err(HomeError::Invalid { field: "title", seen: shown(title), allowed }) } else { Ok(()) }
 }
 
 impl Inner {

@@ -136,6 +136,14 @@ fn a_full_log_says_when_there_is_room_again() {
         crate::compose::check_quota(&genesis.params, &place(5)),
         Err(LocalError::Quota { seq: 5, retry_after_s: 3 * 3_600 })
     );
+    // Without a rate a full log stays full until the next week begins another.
+    let mut still = genesis;
+    still.params.log_per_hour = 0;
+    let week_s = tidepool_protocol::limits::WEEK_S;
+    assert_eq!(
+        crate::compose::check_quota(&still.params, &place(2)),
+        Err(LocalError::Quota { seq: 2, retry_after_s: week_s - 3_600 })
+    );
 }
 
 #[test]

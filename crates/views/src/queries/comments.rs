@@ -92,7 +92,7 @@ pub fn tree(
     let mut keys = roots(port, &id, &item, sort, paging)?;
     let more = keys.len() > limit;
     keys.truncate(limit);
-    let mut page = Page { items: Vec::with_capacity(keys.len()), next: None };
+    let mut page = Page { items: Vec::with_capacity(keys.len()), next: None, of_newest: None };
     let (mut loader, mut given, mut last) = (Loader::new(port), 0, None);
     for key in keys {
         // A page is never empty for want of room, so its reader always comes further.

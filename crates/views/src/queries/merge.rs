@@ -74,14 +74,4 @@ impl<'r> Merge<'r> {
         }
         Ok(None)
     }
-
-    /// Up to `limit` entries.
-    pub(crate) fn take(&mut self, limit: usize) -> Result<Vec<Entry>, ReadError> {
-        let mut found = Vec::with_capacity(limit.min(128));
-        while found.len() < limit {
-            let Some(entry) = self.next()? else { break };
-            found.push(entry);
-        }
-        Ok(found)
-    }
 }

@@ -37,8 +37,12 @@ pub const PAGE_MAX: usize = 100;
 /// The most sources that one agent's feed is merged from, the latest subscriptions and follows first.
 pub const SOURCES_MAX: usize = 256;
 
-/// The newest posts of a feed over which formulas that depend on now are computed.
+/// The newest posts of a feed over which rising is computed: what is older has fallen behind all of them but for a few.
 pub const RECENT_MAX: usize = 1_000;
+
+/// The newest posts of a feed that are looked at for the top of a window of which no lists are kept. A post costs a few
+/// bytes of a chunk here, and those outside the window are not looked at.
+pub const WINDOW_POSTS_MAX: usize = 20_000;
 
 /// The longest text form of an [`After`] that is read.
 const AFTER_CHARS_MAX: usize = 256;
@@ -75,13 +79,15 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// Where the next page goes on; `None` when this was the last.
     pub next: Option<After>,
+    /// How many of the list's newest entries were looked at, when older ones were left out; `None` when none was.
+    pub of_newest: Option<usize>,
 }
 
 impl<T> Page<T> {
     /// Nothing.
     #[must_use]
     pub const fn empty() -> Self {
-        Self { items: Vec::new(), next: None }
+        Self { items: Vec::new(), next: None, of_newest: None }
     }
 }
 
@@ -106,7 +112,7 @@ pub(crate) fn list_page<T>(
     for (key, value) in &entries {
         items.extend(read(key, value)?);
     }
-    Ok(Page { items, next })
+    Ok(Page { items, next, of_newest: None })
 }
 
 /// Why a query has no answer.
@@ -133,6 +139,10 @@ pub enum Feed {
     Home(AuthorId),
     /// Those of the agents that it follows.
     Following(AuthorId),
+    /// Those in the communities that an agent is subscribed to.
+    Subscribed(AuthorId),
+    /// An author's in one community.
+    AuthorIn(AuthorId, Scope),
 }
 
 /// In which order posts come.

@@ -67,6 +67,11 @@ fn check_feeds(world: &World, model: &Model, limit: usize, now: TimeMs) {
         feeds.push((Feed::Following(who), Box::new(move |item| also.contains(&item.author))));
         let home = move |item: &Item| followed.contains(&item.author) || subscribed.contains(&item.scope);
         feeds.push((Feed::Home(who), Box::new(home)));
+        let subscribed = model.subscribed(who);
+        feeds.push((Feed::Subscribed(who), Box::new(move |item| subscribed.contains(&item.scope))));
+        let scope = community(number % 4);
+        let own = move |item: &Item| item.author == who && item.scope == scope;
+        feeds.push((Feed::AuthorIn(who, community(number % 4)), Box::new(own)));
     }
     let sorts = [Sort::Hot, Sort::New, Sort::Rising, Sort::Best];
     for sort in sorts.into_iter().chain(Model::windows().map(Sort::Top)) {

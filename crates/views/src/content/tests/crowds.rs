@@ -4,7 +4,9 @@ use super::answers::all;
 use super::model::Model;
 use super::properties::contents;
 use super::world::{Line, Say, World, agent, community, script};
-use crate::queries::{After, CommentFeed, CommentSort, Feed, Paging, RECENT_MAX, Sort, Window, comments, posts, stats};
+use crate::queries::{
+    After, CommentFeed, CommentSort, Feed, Paging, RECENT_MAX, Sort, Window, comments, posts, search, stats,
+};
 use crate::testing::T0;
 use std::collections::BTreeSet;
 use tidepool_protocol::{Envelope, EnvelopeId, TimeMs, Verified};
@@ -42,13 +44,15 @@ fn the_pages_of_long_feeds_are_the_sorted_list() {
         world.apply(vote);
     }
     let model = Model::of(&envelopes);
-    for feed in [Feed::Everything, Feed::Community(community(2)), Feed::Author(agent(1))] {
+    let own = Feed::AuthorIn(agent(1), community(2));
+    for feed in [Feed::Everything, Feed::Community(community(2)), Feed::Author(agent(1)), own] {
         let held: Vec<_> = model
             .posts()
             .filter(|item| match &feed {
                 Feed::Community(scope) => item.scope == *scope,
                 Feed::Author(author) => item.author == *author,
-                Feed::Everything | Feed::Home(_) | Feed::Following(_) => true,
+                Feed::AuthorIn(author, scope) => item.author == *author && item.scope == *scope,
+                Feed::Everything | Feed::Home(_) | Feed::Following(_) | Feed::Subscribed(_) => true,
             })
             .collect();
         let newest: BTreeSet<EnvelopeId> =
@@ -74,6 +78,31 @@ fn the_pages_of_long_feeds_are_the_sorted_list() {
     assert!(items.iter().all(|post| post.votes.score() == 0));
     let times: Vec<_> = items.iter().map(|post| post.signed.time_ms).collect();
     assert!(times.is_sorted_by(|a, b| a >= b) && times.len() == 1_500);
+}
+
+/// 1,300 posts within an hour; the oldest of them has votes.
+#[test]
+fn the_top_of_an_hour_and_a_search_reach_behind_the_newest_thousand() {
+    let line = |number: usize, say| Line { author: u8::try_from(number % 5).unwrap(), minute: 0, say };
+    let posts = (0..1_300).map(|number| line(number, Say::Post { community: 0 }));
+    let votes = (0..4).map(|number| line(number + 1, Say::Vote { target: 0, value: 1, stray: false }));
+    let envelopes = script(&posts.chain(votes).collect::<Vec<_>>());
+    let world = World::of(&envelopes);
+    let now = T0.plus_ms(30 * 60_000);
+    let oldest = envelopes[..1_300].iter().min_by_key(|said| (said.header().time_ms, said.id())).unwrap();
+    let voted = envelopes[0].id();
+    for feed in [Feed::Everything, Feed::Author(agent(0)), Feed::Community(community(0))] {
+        let page = posts::page(&world.memory, &feed, Sort::Top(Window::Hour), Paging::first(5), now).unwrap();
+        assert_eq!((page.items[0].signed.id, page.of_newest), (voted, None), "{feed:?}");
+    }
+    let rising = posts::page(&world.memory, &Feed::Everything, Sort::Rising, Paging::first(5), now).unwrap();
+    assert_eq!(rising.of_newest, Some(RECENT_MAX));
+    let title = posts::get(&world.memory, &oldest.id()).unwrap().unwrap().title;
+    let first = search::search_substring(&world.memory, &title, search::SearchKind::Posts, Paging::first(5)).unwrap();
+    assert!(first.next.is_some() || !first.items.is_empty());
+    let found =
+        all(|after| search::search_substring(&world.memory, &title, search::SearchKind::Posts, Paging::new(5, after)));
+    assert!(found.iter().any(|found| matches!(found, search::Found::Post(post) if post.signed.id == oldest.id())));
 }
 
 #[test]

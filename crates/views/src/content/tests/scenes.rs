@@ -165,7 +165,8 @@ fn a_removed_post_leaves_feeds_but_its_comments_stay() {
     assert_eq!((seen.state, seen.title.as_str(), seen.comment_count), (State::Removed, "", 1));
     let page = comments::tree(&pool.memory, &post.id(), CommentSort::Old, Paging::first(10)).unwrap().unwrap();
     assert_eq!(page.threads.items[0].comment.signed.id, answer.id());
-    assert!(search::search_substring(&pool.memory, "secret", search::SearchKind::All, 0, 10).unwrap().is_empty());
+    let found = search::search_substring(&pool.memory, "secret", search::SearchKind::All, Paging::first(10)).unwrap();
+    assert!(found.items.is_empty());
 }
 
 #[test]
@@ -363,7 +364,7 @@ fn a_thread_wider_than_its_maximum_is_cut_and_says_what_there_is() {
 }
 
 #[test]
-fn search_finds_without_regard_to_case_and_pages_by_skipping() {
+fn search_finds_without_regard_to_case_on_pages_of_any_size() {
     let mut pool = Pool::of(1);
     let mut writer = pool.writer(0, &general());
     let mut ids = Vec::new();
@@ -374,14 +375,21 @@ fn search_finds_without_regard_to_case_and_pages_by_skipping() {
     }
     let answer = writer.body(&comment(9, ids[0], ids[0], 0));
     pool.admit(&answer);
-    let find = |query: &str, skip, limit| {
-        search::search_substring(&pool.memory, query, search::SearchKind::All, skip, limit).unwrap()
+    let find = |query: &str, limit| {
+        let kind = search::SearchKind::All;
+        all(|after| search::search_substring(&pool.memory, query, kind, Paging::new(limit, after)))
     };
-    assert_eq!(find("tide RISES", 0, 10).len(), 5);
-    assert_eq!(find("tide", 3, 10).len(), 2);
-    assert!(matches!(&find("comment 9", 0, 10)[..], [search::Found::Comment(found)] if found.signed.id == answer.id()));
-    assert!(find("", 0, 10).is_empty());
-    assert!(find("dolphin", 0, 10).is_empty());
+    for limit in [1, 2, 5, 10] {
+        assert_eq!(find("tide RISES", limit).len(), 5);
+        assert_eq!(find("e", limit).len(), 6);
+        let found = find("comment 9", limit);
+        assert!(matches!(&found[..], [search::Found::Comment(found)] if found.signed.id == answer.id()));
+    }
+    assert!(find("", 10).is_empty());
+    assert!(find("dolphin", 10).is_empty());
+    let foreign = crate::queries::After(vec![1, 2]);
+    let paging = Paging::new(5, Some(&foreign));
+    assert!(search::search_substring(&pool.memory, "tide", search::SearchKind::All, paging).is_err());
 }
 
 #[test]
