@@ -1,7 +1,8 @@
 //! What this node's operator hides, asked of one thing: for its own sake, and for the sake of what it stands under.
 //!
 //! Every way to a text goes through here or through [`crate::show`]: lists, single items, explanations, votes, streams and
-//! raw envelopes, so that a rule which hides a post leaves none of it readable on this node.
+//! raw envelopes, so that a rule which hides a post leaves none of it readable on this node. An event of a stream is judged
+//! when it is made: what became hidden later, by an edit, may stand among the newest events as it was shown before.
 
 use crate::error::HomeError;
 use crate::home::Inner;

@@ -222,22 +222,20 @@ async fn searches_wait_for_one_another_and_nobody_else_for_them() {
     let rig = Rig::new().await;
     let query = SearchQuery { text: "nothing like it".to_owned(), ..SearchQuery::default() };
     // Every place is taken: reads go on, searches wait, and those beyond the bound are told to come back.
-    let _held = rig.home.inner.searches.hold_all().await;
+    let held = rig.home.inner.searches.hold_all().await;
     let waiting: Vec<_> = (0..SEARCHES_WAITING_MAX)
         .map(|_| {
             let (home, query) = (rig.home.clone(), query.clone());
             tokio::spawn(async move { home.search(None, &query).await })
         })
         .collect();
-    let refused = loop {
-        match tokio::time::timeout(std::time::Duration::from_millis(50), rig.home.search(None, &query)).await {
-            Ok(answer) => break answer.unwrap_err(),
-            Err(_) => tokio::task::yield_now().await,
-        }
-    };
+    while rig.home.inner.searches.waiting() < SEARCHES_WAITING_MAX {
+        tokio::task::yield_now().await;
+    }
+    let refused = rig.home.search(None, &query).await.unwrap_err();
     assert!(matches!(refused, HomeError::Busy { what: "searches", .. }), "{refused}");
     assert!(rig.home.posts(None, &PostQuery::default()).await.unwrap().items.is_empty());
-    drop(_held);
+    drop(held);
     for search in waiting {
         assert!(search.await.unwrap().unwrap().items.is_empty());
     }

@@ -72,6 +72,11 @@ impl Searches {
         self.places.acquire_many(u32::try_from(SEARCHES_MAX).unwrap_or(u32::MAX)).await.expect("an open semaphore")
     }
 
+    #[cfg(test)]
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
     /// Waits for a place; refused when [`SEARCHES_WAITING_MAX`] wait already.
     async fn turn(&self) -> Result<SemaphorePermit<'_>, HomeError> {
         let waiting = self.waiting.fetch_add(1, Ordering::Relaxed);
