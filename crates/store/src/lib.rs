@@ -28,6 +28,7 @@ pub use family::{FAMILY_MIN, is_durable};
 pub use frames::FrameError;
 pub use memory::{MemoryReader, MemoryStore};
 pub use sled::{
-    Acknowledged, CheckpointLimits, FreeSpace, Hook, OpenError, OpenSettings, Point, Probe, SledReader, SledStore,
+    Acknowledged, Alarm, CheckpointLimits, FreeSpace, Hook, OnDamage, OpenError, OpenSettings, Point, Probe, Salvaged,
+    SledReader, SledStore, salvage,
 };
 pub use transfer::{Counted, Export, TransferError, VerifyReport, export, export_file, import, verify};

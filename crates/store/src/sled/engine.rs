@@ -7,14 +7,14 @@ use std::fs::File;
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use tidepool_views::ReadError;
 
 use crate::sync::lock;
 
 /// Values beyond a quarter of a segment, leaves of sixteen values included, become files of their own: at 1 MiB a leaf of
 /// blocks and a leaf of pages stay inside. The engine refuses a directory that was made with another size.
-const SEGMENT_BYTES: usize = 1024 * 1024;
+pub(super) const SEGMENT_BYTES: usize = 1024 * 1024;
 
 /// Why the engine did not open.
 #[derive(Debug)]
@@ -29,16 +29,28 @@ pub(crate) struct Engine {
     /// A handle of our own on the engine's data file: `fdatasync` reaches the file, whoever wrote it.
     file: File,
     blobs: PathBuf,
+    suspect: Arc<Path>,
     synced_blobs: Mutex<BTreeSet<OsString>>,
 }
 
-/// What one guarded call gave, or what the engine said, or how it died.
-fn guarded<R>(call: impl FnOnce() -> ::sled::Result<R>) -> Result<R, ReadError> {
-    match catch_unwind(AssertUnwindSafe(call)) {
-        Ok(Ok(result)) => Ok(result),
-        Ok(Err(error)) => Err(ReadError { reason: error.to_string() }),
-        Err(panic) => Err(ReadError { reason: format!("the engine died: {}", panic_text(panic.as_ref())) }),
+/// Where it is noted that something could not be read back, in the directory of the store.
+pub(crate) fn suspect_path(directory: &Path) -> PathBuf {
+    directory.join("suspect")
+}
+
+/// What one guarded call gave, or what the engine said, or how it died. Damage is noted at `suspect`: also a write or a
+/// checkpoint may come upon it.
+fn guarded<R>(suspect: &Path, call: impl FnOnce() -> ::sled::Result<R>) -> Result<R, ReadError> {
+    let reason = match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(Ok(result)) => return Ok(result),
+        Ok(Err(error @ ::sled::Error::Corruption { .. })) => error.to_string(),
+        Ok(Err(error)) => return Err(ReadError { reason: error.to_string() }),
+        Err(panic) => format!("the engine died: {}", panic_text(panic.as_ref())),
+    };
+    if let Err(error) = std::fs::write(suspect, &reason) {
+        tracing::error!(%error, "could not note that the store is damaged");
     }
+    Err(ReadError { reason })
 }
 
 /// Whether an error of reading means that bytes are missing or wrong, not that the disk or the permissions are.
@@ -71,31 +83,32 @@ impl Engine {
             Err(panic) => return Err(EngineOpenError::Damaged(panic_text(panic.as_ref()))),
         };
         let file = File::open(path.join("db")).map_err(EngineOpenError::Io)?;
-        Ok(Self { db, file, blobs: path.join("blobs"), synced_blobs: Mutex::default() })
+        let suspect = suspect_path(path.parent().unwrap_or(path)).into();
+        Ok(Self { db, file, blobs: path.join("blobs"), suspect, synced_blobs: Mutex::default() })
     }
 
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<IVec>, ReadError> {
-        guarded(|| self.db.get(key))
+        guarded(&self.suspect, || self.db.get(key))
     }
 
     /// The row at `key`, or the last one before it that is not before `low`.
     pub(crate) fn at_or_before(&self, low: &[u8], key: &[u8]) -> Result<Option<(IVec, IVec)>, ReadError> {
-        guarded(|| self.db.range(low..=key).next_back().transpose())
+        guarded(&self.suspect, || self.db.range(low..=key).next_back().transpose())
     }
 
     /// Rows in order. Each step sees whole batches, two steps may see different ones.
     pub(crate) fn range(&self, from: Bound<&[u8]>, to: Bound<&[u8]>) -> EngineIter {
-        EngineIter(self.db.range::<&[u8], _>((from, to)))
+        EngineIter(self.db.range::<&[u8], _>((from, to)), Arc::clone(&self.suspect))
     }
 
     /// Writes all or nothing; visible at once, not durable.
     pub(crate) fn apply(&self, batch: Batch) -> Result<(), ReadError> {
-        guarded(|| self.db.apply_batch(batch))
+        guarded(&self.suspect, || self.db.apply_batch(batch))
     }
 
     /// Writes the engine's buffers to its files. On Linux that does not reach the disk.
     pub(crate) fn write_out(&self) -> Result<(), ReadError> {
-        guarded(|| self.db.flush()).map(|_| ())
+        guarded(&self.suspect, || self.db.flush()).map(|_| ())
     }
 
     /// Brings everything written out to the disk: the data file, and the files of values too large for it.
@@ -130,22 +143,22 @@ impl Engine {
 
     /// Bytes of the engine's files.
     pub(crate) fn bytes_on_disk(&self) -> Result<u64, ReadError> {
-        guarded(|| self.db.size_on_disk())
+        guarded(&self.suspect, || self.db.size_on_disk())
     }
 }
 
-pub(crate) struct EngineIter(Iter);
+pub(crate) struct EngineIter(Iter, Arc<Path>);
 
 impl Iterator for EngineIter {
     type Item = Result<(IVec, IVec), ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        guarded(|| self.0.next().transpose()).transpose()
+        guarded(&self.1, || self.0.next().transpose()).transpose()
     }
 }
 
 impl DoubleEndedIterator for EngineIter {
     fn next_back(&mut self) -> Option<Self::Item> {
-        guarded(|| self.0.next_back().transpose()).transpose()
+        guarded(&self.1, || self.0.next_back().transpose()).transpose()
     }
 }

@@ -44,15 +44,27 @@ pub enum OpenError {
         /// The directory.
         path: PathBuf,
     },
-    /// The engine cannot read its own files. They were moved aside.
+    /// What is in it cannot be read back. It was moved aside.
     #[error(
-        "the store was damaged and is now at {}: {reason}. Start again to go on with an empty store, which peers fill \
-         (agents at home here are lost with it, unless an export is restored: `tidepool import-store FILE`)",
+        "the store was damaged and is now at {}: {reason}. Start again: a new store is made of what can be read there, \
+         accounts and keys of agents at home here included, and peers bring back the rest. Or put an export or a backup \
+         in its place first (`tidepool import-store FILE`)",
         quarantined.display()
     )]
     Damaged {
         /// Where it is now.
         quarantined: PathBuf,
+        /// What the engine said.
+        reason: String,
+    },
+    /// The same, and it was left where it is.
+    #[error(
+        "the store {} is damaged: {reason}. Nothing was changed. `tidepool run` moves it aside, and makes a new one of what \
+         can be read", path.display()
+    )]
+    Unreadable {
+        /// The directory.
+        path: PathBuf,
         /// What the engine said.
         reason: String,
     },

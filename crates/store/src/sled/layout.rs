@@ -14,9 +14,9 @@ use tidepool_views::{Cursor, RowWrite};
 
 pub(crate) const META: [u8; 1] = [0x00];
 pub(crate) const BLOCKS: u8 = 0x01;
-const DERIVED: u8 = 0x02;
-const DURABLE: u8 = 0x03;
-const RECORDS: u8 = 0x04;
+pub(crate) const DERIVED: u8 = 0x02;
+pub(crate) const DURABLE: u8 = 0x03;
+pub(crate) const RECORDS: u8 = 0x04;
 
 /// The key of the block that starts with `cursor`.
 pub(crate) fn block_key(cursor: Cursor) -> [u8; 9] {

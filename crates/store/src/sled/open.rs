@@ -1,18 +1,20 @@
 //! Opening a directory: whose it is, whether the engine can read it, and what of it is true.
 
-use super::engine::{Engine, EngineOpenError};
+use super::engine::{Engine, EngineOpenError, suspect_path};
 use super::error::OpenError;
 use super::layout::{META, Meta, Record, number_of, record_key};
 use super::marker::{Acknowledged, Marker};
+use super::quarantine::{self, OnDamage};
 use super::redo;
 use super::settings::OpenSettings;
-use super::shared::{Shared, Writer, suspect_path};
+use super::shared::{Shared, Writer};
+use super::tail::Tail;
 use crate::frames::FrameError;
 use crate::layers::Memtable;
 use std::fs;
 use std::io::Write;
 use std::ops::Bound;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 use tidepool_protocol::NetworkId;
 use tidepool_views::{Cursor, ReadError};
@@ -21,19 +23,40 @@ use tidepool_views::{Cursor, ReadError};
 pub(crate) const FORMAT_VERSION: u32 = 1;
 
 const FORMAT_FILE: &str = "FORMAT";
+/// The engine's own directory.
+const ENGINE_DIR: &str = "sled";
+
 const FORMAT_MARK: &str = "tidepool-store";
 
 /// How often a directory in use is tried again.
-const LOCK_RETRY: Duration = Duration::from_millis(20);
+pub(super) const LOCK_RETRY: Duration = Duration::from_millis(20);
 
 pub(crate) fn open(path: &Path, settings: &OpenSettings) -> Result<Shared, OpenError> {
+    if settings.on_damage == OnDamage::PutAside {
+        if !path.join(FORMAT_FILE).exists() {
+            quarantine::carry_over(path, settings)?;
+        }
+        quarantine::remind(path);
+    }
     check_format(path, settings.network)?;
-    let engine = open_engine(path, settings)?;
+    let tail = Tail::read(&path.join(ENGINE_DIR)).map_err(OpenError::io(path))?;
+    let engine = open_engine(path, settings, tail.as_ref())?;
     let (marker, acknowledged) = Marker::open(&path.join("acknowledged")).map_err(OpenError::io(path))?;
-    match recover(path, settings, &engine, acknowledged) {
+    let recovered = match suspect_path(path).exists() && settings.on_damage == OnDamage::PutAside {
+        // Derived rows heal by a fold. Whether anything else is damaged must be known before the node says that it serves.
+        true => quarantine::check(&engine).and_then(|()| recover(path, settings, &engine, acknowledged)),
+        false => recover(path, settings, &engine, acknowledged),
+    };
+    match recovered {
         Ok(Recovered::Whole(state)) => {
             settle_suspicion(path, &engine, state.meta).map_err(OpenError::io(path))?;
             Ok(Shared::new(engine, path.to_owned(), settings.clone(), (marker, state.meta, state.writer)))
+        }
+        Ok(Recovered::TailLost(state)) if tail.as_ref().is_some_and(|tail| tail.goes_beyond(state.writer.head)) => {
+            drop(engine);
+            put_back(path, tail.as_ref());
+            let reason = format!("what stands behind cursor {} of the log cannot be read", state.writer.head.0);
+            Err(quarantine::damaged(path, settings, &reason))
         }
         Ok(Recovered::TailLost(state)) if settings.accept_lost_tail => {
             let state = accept_lost_tail(path, &engine, state, acknowledged)?;
@@ -44,12 +67,24 @@ pub(crate) fn open(path: &Path, settings: &OpenSettings) -> Result<Shared, OpenE
         }
         Ok(Recovered::TailLost(state)) => {
             let found = Acknowledged { batch: state.writer.batch, cursor: state.writer.head };
+            drop(engine);
+            put_back(path, tail.as_ref());
             Err(OpenError::TailLost { path: path.to_owned(), acknowledged, found })
         }
         Err(error) => {
             drop(engine);
-            Err(quarantine(path, &error.reason))
+            put_back(path, tail.as_ref());
+            Err(quarantine::damaged(path, settings, &error.reason))
         }
+    }
+}
+
+/// Reads the mark of a directory that must be a store already.
+pub(super) fn check_existing(path: &Path, network: NetworkId) -> Result<(), OpenError> {
+    if path.join(FORMAT_FILE).exists() {
+        check_format(path, network)
+    } else {
+        Err(OpenError::Foreign { path: path.to_owned() })
     }
 }
 
@@ -96,29 +131,29 @@ fn check_format(path: &Path, network: NetworkId) -> Result<(), OpenError> {
     }
 }
 
-fn open_engine(path: &Path, settings: &OpenSettings) -> Result<Engine, OpenError> {
+fn open_engine(path: &Path, settings: &OpenSettings, tail: Option<&Tail>) -> Result<Engine, OpenError> {
     let began = Instant::now();
     loop {
-        match Engine::open(&path.join("sled"), settings.cache_capacity) {
+        match Engine::open(&path.join(ENGINE_DIR), settings.cache_capacity) {
             Ok(engine) => return Ok(engine),
             // A handle that was just dropped lets go a moment later, in the engine's own threads.
             Err(EngineOpenError::InUse) if began.elapsed() < settings.lock_wait => std::thread::sleep(LOCK_RETRY),
             Err(EngineOpenError::InUse) => return Err(OpenError::InUse { path: path.to_owned() }),
             Err(EngineOpenError::Io(error)) => return Err(OpenError::io(path)(error)),
-            Err(EngineOpenError::Damaged(reason)) => return Err(quarantine(path, &reason)),
+            Err(EngineOpenError::Damaged(reason)) => {
+                put_back(path, tail);
+                return Err(quarantine::damaged(path, settings, &reason));
+            }
         }
     }
 }
 
-/// Moves a directory aside that cannot be read, so that the next start begins anew, and nothing is thrown away.
-fn quarantine(path: &Path, reason: &str) -> OpenError {
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let free = (1_u32..).map(|n| path.with_file_name(format!("{name}.quarantined-{n}"))).find(|to| !to.exists());
-    let quarantined: PathBuf = free.unwrap_or_else(|| path.with_file_name(format!("{name}.quarantined")));
-    tracing::error!(path = %path.display(), quarantined = %quarantined.display(), reason, "store is damaged");
-    match fs::rename(path, &quarantined) {
-        Ok(()) => OpenError::Damaged { quarantined, reason: reason.to_owned() },
-        Err(error) => OpenError::io(path)(error),
+/// What an opening that came to nothing wrote over; whoever mends needs it.
+fn put_back(path: &Path, tail: Option<&Tail>) {
+    if let Some(tail) = tail
+        && let Err(error) = tail.put_back(&path.join(ENGINE_DIR))
+    {
+        tracing::error!(path = %path.display(), %error, "the engine's newest segments could not be put back as they were");
     }
 }
 

@@ -134,8 +134,8 @@ impl Rows for SledReader {
     }
 }
 
-impl Envelopes for SledReader {
-    fn stored(&self, cursor: Cursor) -> Result<Option<Stored>, ReadError> {
+impl SledReader {
+    fn read_one(&self, cursor: Cursor) -> Result<Option<Stored>, ReadError> {
         if cursor > self.view().head {
             return Ok(None);
         }
@@ -143,7 +143,7 @@ impl Envelopes for SledReader {
         block.entry(cursor).map(|entry| entry.stored()).transpose()
     }
 
-    fn stored_after(&self, after: Cursor, limit: usize) -> Result<Vec<Stored>, ReadError> {
+    fn read_after(&self, after: Cursor, limit: usize) -> Result<Vec<Stored>, ReadError> {
         let head = self.view().head;
         let mut found = Vec::new();
         if limit == 0 || after >= head {
@@ -179,5 +179,15 @@ impl Envelopes for SledReader {
             }
         }
         Ok(found)
+    }
+}
+
+impl Envelopes for SledReader {
+    fn stored(&self, cursor: Cursor) -> Result<Option<Stored>, ReadError> {
+        self.read_one(cursor).map_err(|error| self.shared.suspect(error))
+    }
+
+    fn stored_after(&self, after: Cursor, limit: usize) -> Result<Vec<Stored>, ReadError> {
+        self.read_after(after, limit).map_err(|error| self.shared.suspect(error))
     }
 }

@@ -1,9 +1,11 @@
 //! What a caller decides about a store: its network, its memory, its reserve of disk, and what tests hook into.
 
+use super::quarantine::OnDamage;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tidepool_kernel::StoreError;
 use tidepool_protocol::NetworkId;
 
 /// How to open a [`super::SledStore`].
@@ -26,6 +28,10 @@ pub struct OpenSettings {
     /// Go on although acknowledged batches are missing: the log goes on behind the lost cursors, and what is lost must
     /// come back from peers or an export.
     pub accept_lost_tail: bool,
+    /// What is done with a directory that cannot be read.
+    pub on_damage: OnDamage,
+    /// Called when the store failed or something could not be read back: whoever serves from it should stop.
+    pub alarm: Option<Alarm>,
     /// The free bytes of the disk under a path.
     pub free_space: FreeSpace,
     /// Called at each [`Point`]; for tests.
@@ -45,6 +51,8 @@ impl OpenSettings {
             reserve_bytes: 256 * 1024 * 1024,
             lock_wait: Duration::from_secs(2),
             accept_lost_tail: false,
+            on_damage: OnDamage::default(),
+            alarm: None,
             free_space: FreeSpace::default(),
             hook: None,
         }
@@ -95,6 +103,16 @@ impl Default for FreeSpace {
 impl fmt::Debug for FreeSpace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("FreeSpace")
+    }
+}
+
+/// Who is told that the store failed: nothing more is written, or something could not be read back.
+#[derive(Clone)]
+pub struct Alarm(pub Arc<dyn Fn(StoreError) + Send + Sync>);
+
+impl fmt::Debug for Alarm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Alarm")
     }
 }
 

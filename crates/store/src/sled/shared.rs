@@ -1,7 +1,7 @@
 //! What the writer, the readers, the flusher and the checkpoint thread of one store share.
 
 use super::cache::BlockCache;
-use super::engine::Engine;
+use super::engine::{Engine, suspect_path};
 use super::flush::Flush;
 use super::layout::{Meta, Space};
 use super::marker::Marker;
@@ -9,7 +9,7 @@ use super::settings::{OpenSettings, Point};
 use super::spans::Spans;
 use crate::layers::Memtable;
 use crate::sync::{read, replace};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, OnceLock, RwLock};
 use std::time::Instant;
 use tidepool_kernel::StoreError;
@@ -122,19 +122,31 @@ impl Shared {
         }
     }
 
-    /// Notes that something could not be read back, so that the next start computes derived rows anew: a damaged page
-    /// heals, and the node does not stop at it again and again. A damaged block does not heal: peers or an export have it.
+    /// Notes that something could not be read back. The next start reads everything: it puts a store aside of which more
+    /// than derived rows is damaged, and computes those anew otherwise. Whoever serves from the store is told to stop.
     pub(crate) fn suspect(&self, error: ReadError) -> ReadError {
         if let Err(second) = std::fs::write(suspect_path(&self.path), &error.reason) {
             tracing::error!(error = %second, "could not note that the store is damaged");
         }
-        tracing::error!(%error, "damaged; the next start computes derived rows anew");
+        tracing::error!(%error, "damaged; the next start finds out how far");
+        self.alarm(&StoreError::Read(error.clone()));
         error
+    }
+
+    fn alarm(&self, error: &StoreError) {
+        if let Some(alarm) = &self.settings.alarm {
+            (alarm.0)(error.clone());
+        }
     }
 
     /// Remembers a failure, for everybody who would write.
     pub(crate) fn fail(&self, error: StoreError) -> StoreError {
-        let _ = self.failure.set(error.clone());
+        if self.failure.set(error.clone()).is_ok() {
+            match &error {
+                StoreError::Read(unread) => drop(self.suspect(unread.clone())),
+                StoreError::Write { .. } | StoreError::DiskFull { .. } => self.alarm(&error),
+            }
+        }
         error
     }
 
@@ -144,11 +156,6 @@ impl Shared {
             None => Ok(()),
         }
     }
-}
-
-/// Where a reader notes that something could not be read back.
-pub(crate) fn suspect_path(directory: &Path) -> PathBuf {
-    directory.join("suspect")
 }
 
 /// A failure of the engine or of a file while writing.

@@ -57,6 +57,11 @@ impl SledStore {
         lock(&self.shared.writer).incomplete = Some(Cursor::START);
     }
 
+    /// The number of the last batch.
+    pub(crate) fn last_batch(&self) -> u64 {
+        lock(&self.shared.writer).batch
+    }
+
     /// The network whose envelopes it holds.
     #[must_use]
     pub fn network(&self) -> NetworkId {
