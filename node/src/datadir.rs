@@ -89,6 +89,9 @@ pub enum DataDirError {
         /// What is wrong.
         reason: String,
     },
+    /// There is none.
+    #[error("there is no data directory at {0}; check --data-dir, or make one with `tidepool init`")]
+    Absent(PathBuf),
     /// It has no label, yet it is not empty.
     #[error("{0} is not empty and is no data directory of tidepool; pass an empty or new --data-dir")]
     Foreign(PathBuf),
@@ -134,6 +137,20 @@ impl DataDir {
         // A node that was killed left it; it is not true any more.
         opened.remove_ready();
         Ok(opened)
+    }
+
+    /// The same for a directory that must be there already.
+    ///
+    /// # Errors
+    /// As [`DataDir::open`], and when it is not there.
+    pub fn open_existing(path: &Path, network: NetworkId, network_name: &str) -> Result<Self, DataDirError> {
+        if path.join("tidepool.json").exists() {
+            Self::open(path, network, network_name)
+        } else if path.exists() && is_foreign(path).unwrap_or(true) {
+            Err(DataDirError::Foreign(path.to_owned()))
+        } else {
+            Err(DataDirError::Absent(path.to_owned()))
+        }
     }
 
     /// Where it is.

@@ -5,6 +5,7 @@ mod bad_input;
 mod bootstrap;
 mod clients;
 mod crash;
+mod damage;
 mod hostile;
 mod logs;
 mod mesh;

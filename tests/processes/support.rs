@@ -71,6 +71,13 @@ impl Node {
     }
 
     fn restart(&mut self, api: &str, listen: &str, patience: Duration) {
+        if let Err(code) = self.try_restart(api, listen, patience) {
+            panic!("the node ended with {code}:\n{}", std::fs::read_to_string(self.log_path()).unwrap());
+        }
+    }
+
+    /// Starts it and waits until it serves; its exit code when it ends instead.
+    fn try_restart(&mut self, api: &str, listen: &str, patience: Duration) -> Result<(), i32> {
         std::fs::create_dir_all(&self.directory).unwrap();
         let log = File::options().create(true).append(true).open(self.log_path()).unwrap();
         let mut command = binary();
@@ -83,21 +90,37 @@ impl Node {
         let ready = self.pool().join("ready.json");
         self.ready = wait_within("ready.json", patience, || {
             if let Some(status) = self.child.as_mut().unwrap().try_wait().unwrap() {
-                panic!("the node ended with {status}:\n{}", std::fs::read_to_string(self.log_path()).unwrap());
+                return Some(Err(status.code().unwrap_or(-1)));
             }
             // A node that was killed left its own behind: the process tells them apart.
             let found: Value = serde_json::from_slice(&std::fs::read(&ready).ok()?).ok()?;
-            (found["pid"] == self.pid()).then_some(found)
-        });
+            (found["pid"] == self.pid()).then_some(Ok(found))
+        })
+        .inspect_err(|_| self.child = None)?;
         self.api = self.ready["api"].as_str().unwrap().to_owned();
+        Ok(())
     }
 
     /// Starts it again where it listened before, as an operator's service manager would.
     pub fn start_again(&mut self) {
+        if let Err(code) = self.try_start_again() {
+            panic!("the node ended with {code}:\n{}", std::fs::read_to_string(self.log_path()).unwrap());
+        }
+    }
+
+    /// The same; its exit code when it ends before it serves.
+    pub fn try_start_again(&mut self) -> Result<(), i32> {
         let api = self.api.trim_start_matches("http://").to_owned();
         let listen = self.listen();
         let listen = listen.split("/p2p/").next().unwrap().to_owned();
-        self.restart(&api, &listen, PATIENCE);
+        self.try_restart(&api, &listen, PATIENCE)
+    }
+
+    /// Waits until it ends by itself; its exit code.
+    pub fn ended(&mut self) -> i32 {
+        let mut child = self.child.take().unwrap();
+        let status = wait_for("its end", || child.try_wait().unwrap());
+        status.code().unwrap_or(-1)
     }
 
     /// The same with other seeds.

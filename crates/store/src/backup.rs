@@ -56,7 +56,7 @@ pub struct Restored {
 /// When there is a file already, or reading or writing fails.
 pub fn backup(reader: &SledReader, what: &Backup, path: &Path) -> Result<BackedUp, TransferError> {
     if path.exists() {
-        return Err(TransferError::Occupied { path: path.to_owned() });
+        return Err(TransferError::FileExists { path: path.to_owned() });
     }
     write_private(path, |file| write(reader, what, file))
 }

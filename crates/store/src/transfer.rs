@@ -77,9 +77,15 @@ pub enum TransferError {
         reason: String,
     },
     /// There is something where the import would go.
-    #[error("{} exists; an import makes a new store: move that away, or pass another --data-dir", path.display())]
+    #[error("{} exists, and a new store is made only where there is none: move that away, or pass another --data-dir", path.display())]
     Occupied {
         /// Where.
+        path: PathBuf,
+    },
+    /// There is a file where one would be written.
+    #[error("{} exists and is not written over; give another name, or move it away", path.display())]
+    FileExists {
+        /// Which.
         path: PathBuf,
     },
     /// The store could not be read.
@@ -190,7 +196,7 @@ pub(crate) fn export_rows(store: &dyn ReadPort, file: &mut FrameWriter<impl Writ
 /// As [`export`], and when there is a file already.
 pub fn export_file(store: &dyn ReadPort, what: Export, path: &Path) -> Result<Counted, TransferError> {
     if path.exists() {
-        return Err(TransferError::Occupied { path: path.to_owned() });
+        return Err(TransferError::FileExists { path: path.to_owned() });
     }
     write_private(path, |file| export(store, what, file))
 }

@@ -69,6 +69,8 @@ enum Command {
     Export(store::ExportArgs),
     /// Make the store of a new node from a file that `export` wrote.
     ImportStore(store::ImportArgs),
+    /// Make the store of a node of what can be read in a damaged one.
+    Salvage(store::SalvageArgs),
     /// Read everything in the store of a node that does not run, and check every signature.
     Verify(Place),
     /// Drop every view of a node that does not run; its next start folds the log again.
@@ -195,6 +197,7 @@ pub fn main(cli: Cli) -> Result<Exit, Failure> {
         Command::Prune(wanted) => prune::prune(&wanted),
         Command::Export(export) => store::export(&export),
         Command::ImportStore(import) => store::import(&import),
+        Command::Salvage(salvage) => store::salvage(&salvage),
         Command::Verify(place) => store::verify(&place),
         Command::Reindex(place) => store::reindex(&place),
         Command::Mesh(command) => mesh::mesh(&command),

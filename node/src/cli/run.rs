@@ -5,7 +5,7 @@ use crate::config;
 use crate::datadir::DataDir;
 use crate::exit::Exit;
 use crate::logging;
-use crate::runtime::{Ended, RunningNode, StartError};
+use crate::runtime::{Ended, RunningNode, StartError, store_hint};
 
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
@@ -43,7 +43,7 @@ pub(super) fn run(wanted: &Run) -> Result<Exit, Failure> {
             Ended::Stopped => Ok(Exit::Done),
             Ended::StoreFailed(error) => Err(Failure::new(
                 Exit::Store,
-                format!("{error}; everything acknowledged is on disk, start the node again once the cause is mended"),
+                format!("{error}{}", store_hint(&error)),
             )),
             Ended::Panicked => Err(Failure::new(
                 Exit::Failed,

@@ -2,14 +2,14 @@
 
 use super::{Failure, Place, Run, output};
 use crate::config::{self, Config};
-use crate::datadir::DataDir;
+use crate::datadir::{DataDir, DataDirError};
 use crate::exit::Exit;
 use crate::runtime::{self, StartError};
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tidepool_kernel::{Store, StoreError};
-use tidepool_protocol::NetworkGenesis;
-use tidepool_store::{Export, SledStore, TransferError};
+use tidepool_protocol::{NetworkGenesis, NetworkId};
+use tidepool_store::{Export, OnDamage, OpenSettings, SledStore, TransferError};
 
 /// What to export.
 #[derive(Clone, Debug, Args)]
@@ -35,6 +35,17 @@ pub(super) struct ImportArgs {
     place: Place,
 }
 
+/// What to salvage.
+#[derive(Clone, Debug, Args)]
+pub(super) struct SalvageArgs {
+    /// The damaged store: `store.quarantined-N` in a data directory, or a copy of it.
+    from: PathBuf,
+    /// The node whose store is made of it; its data directory must not hold a store yet. Without the node.key that the
+    /// damaged store belonged to, its accounts open nothing.
+    #[command(flatten)]
+    place: Place,
+}
+
 /// A data directory that is held while something is done with its store.
 pub(super) struct Held {
     pub(super) config: Config,
@@ -42,17 +53,31 @@ pub(super) struct Held {
     pub(super) directory: DataDir,
 }
 
+/// Holds a data directory that is there: who only looks makes none.
 pub(super) fn hold(place: &Place) -> Result<Held, Failure> {
+    hold_by(place, DataDir::open_existing)
+}
+
+/// Holds a data directory, made when it is not there.
+fn hold_new(place: &Place) -> Result<Held, Failure> {
+    hold_by(place, DataDir::open)
+}
+
+fn hold_by(
+    place: &Place,
+    open: impl FnOnce(&Path, NetworkId, &str) -> Result<DataDir, DataDirError>,
+) -> Result<Held, Failure> {
     let config = config::load(&Run::of(place))?;
     let genesis = config::network(&config)?;
-    let directory = DataDir::open(&config.data_dir, genesis.id(), &genesis.name)
-        .map_err(|error| Failure::from(StartError::from(error)))?;
+    let directory = open(&config.data_dir, genesis.id(), &genesis.name).map_err(StartError::from)?;
     Ok(Held { config, genesis, directory })
 }
 
 impl Held {
+    /// Opens the store, and leaves it where it is when it is damaged.
     pub(super) fn open(&self) -> Result<SledStore, Failure> {
         let settings = runtime::store_settings(self.genesis.id(), &self.config.store);
+        let settings = OpenSettings { on_damage: OnDamage::Leave, ..settings };
         let opened = SledStore::open(&runtime::store_path(&self.directory), &settings);
         Ok(opened.map_err(StartError::from)?)
     }
@@ -79,8 +104,31 @@ pub(super) fn export(wanted: &ExportArgs) -> Result<Exit, Failure> {
     told(&wanted.place, "exported", counted.envelopes, counted.rows)
 }
 
+pub(super) fn salvage(wanted: &SalvageArgs) -> Result<Exit, Failure> {
+    let held = hold_new(&wanted.place)?;
+    let settings = runtime::store_settings(held.genesis.id(), &held.config.store);
+    let salvaged = tidepool_store::salvage(&wanted.from, &runtime::store_path(&held.directory), &settings)?;
+    if wanted.place.json {
+        output::print_json(&serde_json::json!({ "salvaged": {
+            "envelopes": salvaged.envelopes,
+            "account_rows": salvaged.rows,
+            "head": salvaged.head.0,
+            "fault_count": salvaged.fault_count,
+            "faults": salvaged.faults,
+        }}))?;
+    } else {
+        let mut text = format!(
+            "salvaged {} envelopes and {} rows of accounts; the log goes on behind cursor {}, {} places could not be read\n",
+            salvaged.envelopes, salvaged.rows, salvaged.head.0, salvaged.fault_count
+        );
+        salvaged.faults.iter().for_each(|fault| text.push_str(&format!("  {fault}\n")));
+        output::print(&text)?;
+    }
+    Ok(Exit::Done)
+}
+
 pub(super) fn import(wanted: &ImportArgs) -> Result<Exit, Failure> {
-    let held = hold(&wanted.place)?;
+    let held = hold_new(&wanted.place)?;
     let settings = runtime::store_settings(held.genesis.id(), &held.config.store);
     let counted = tidepool_store::import(&wanted.file, &runtime::store_path(&held.directory), &settings)?;
     told(&wanted.place, "imported", counted.envelopes, counted.rows)

@@ -14,13 +14,14 @@ use super::replies::Replies;
 use super::verifier::Verifier;
 use crate::config::{Config, StoreConfig};
 use crate::datadir::{DataDir, Ready};
+use crossbeam_channel::Sender;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tidepool_home::{CustodyKeys, Home, LocalPolicy, NodeKeys, Parts, ShowAll, SystemClock, SystemRandom};
-use tidepool_kernel::{Input, Node, NodeSettings, Store};
+use tidepool_kernel::{Input, Node, NodeSettings, Store, StoreError};
 use tidepool_net::{Net, NetHandle, NetSettings, NetStart};
 use tidepool_protocol::{NetworkGenesis, NetworkId};
-use tidepool_store::{OpenSettings, SledStore};
+use tidepool_store::{Alarm, OpenSettings, SledStore};
 use tidepool_views::Cursor;
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
@@ -88,7 +89,10 @@ impl RunningNode {
         // Listened on first: a port in use should be said before anything was opened.
         let api_failed = |source| StartError::Api { address: config.api_listen, source };
         let listener = TcpListener::bind(config.api_listen).await.map_err(api_failed)?;
-        let store = open_store(&directory, genesis.id(), config.store).await?;
+        let (lanes, waiting) = lanes();
+        let (failed_sender, failed) = crossbeam_channel::bounded(1);
+        let alarm = alarm(failed_sender.clone(), lanes.results());
+        let store = open_store(&directory, genesis.id(), config.store, alarm).await?;
         let reader = store.reader();
         let hands = Hands {
             directory: directory.path().to_owned(),
@@ -96,7 +100,6 @@ impl RunningNode {
             reader: store.sled_reader(),
             retention: config.store.retention(),
         };
-        let (lanes, waiting) = lanes();
         let (net, swarm) = Net::start(NetStart {
             settings: NetSettings { faults: config.faults, ..config.net.clone() },
             network: genesis.id(),
@@ -107,7 +110,6 @@ impl RunningNode {
         .await?;
         let (notified, notifications) = watch::channel(Cursor::START);
         let (counters, counted) = watch::channel(tidepool_kernel::Counters::default());
-        let (failed_sender, failed) = crossbeam_channel::bounded(1);
         let replies = Arc::new(Replies::default());
         let settings = NodeSettings {
             anti_entropy_ms: config.node.anti_entropy_s.saturating_mul(1000),
@@ -134,8 +136,11 @@ impl RunningNode {
             recovered,
         };
         let kernel = spawn_kernel(driver)?;
-        // An error means that the kernel ended, which the home's first request finds out.
-        let _ = wait_for_recovery.await;
+        if wait_for_recovery.await.is_err() {
+            let ended = kernel.await;
+            net.stop().await;
+            return Err(not_recovered(ended));
+        }
         let home = Home::start(
             Parts {
                 kernel: Arc::new(KernelLink { lanes: lanes.clone(), replies, notified: notifications }),
@@ -156,9 +161,13 @@ impl RunningNode {
             Err(error) => {
                 // The kernel runs already: it is stopped as it would be later.
                 let _ = lanes.offer(Input::Shutdown);
-                let _ = kernel.await;
+                let ended = kernel.await;
                 net.stop().await;
-                return Err(error.into());
+                // A store that failed under the home's first request is the cause, not the home.
+                return Err(match ended {
+                    Ok(Ended::StoreFailed(error)) => StartError::Failed(error),
+                    Ok(Ended::Stopped | Ended::Panicked) | Err(_) => error.into(),
+                });
             }
         };
         let address = listener.local_addr().map_err(api_failed)?;
@@ -266,9 +275,34 @@ pub fn store_path(directory: &DataDir) -> PathBuf {
     directory.path().join(STORE_DIR)
 }
 
-async fn open_store(directory: &DataDir, network: NetworkId, config: StoreConfig) -> Result<SledStore, StartError> {
+/// A store that fails while only readers use it stops the node like one that fails under the kernel.
+fn alarm(failed: Sender<StoreError>, wake: Sender<Input>) -> Alarm {
+    Alarm(Arc::new(move |error| {
+        // One place: the first failure is the cause of those after it.
+        if failed.try_send(error).is_ok() {
+            let _ = wake.send(Input::TurnEnded);
+        }
+    }))
+}
+
+/// Why a kernel ended before it had folded its log.
+fn not_recovered(ended: Result<Ended, oneshot::error::RecvError>) -> StartError {
+    match ended {
+        Ok(Ended::StoreFailed(error)) => StartError::Failed(error),
+        Ok(Ended::Stopped | Ended::Panicked) | Err(_) => {
+            StartError::Thread(std::io::Error::other("the kernel thread ended while it folded the log"))
+        }
+    }
+}
+
+async fn open_store(
+    directory: &DataDir,
+    network: NetworkId,
+    config: StoreConfig,
+    alarm: Alarm,
+) -> Result<SledStore, StartError> {
     let path = store_path(directory);
-    let settings = store_settings(network, &config);
+    let settings = OpenSettings { alarm: Some(alarm), ..store_settings(network, &config) };
     // A long log is scanned at its opening: seconds that must not hold up the runtime.
     let opened = tokio::task::spawn_blocking(move || SledStore::open(&path, &settings)).await;
     match opened {

@@ -33,7 +33,8 @@ pub(crate) struct Driver<S: Store, C: Custody> {
     pub(crate) replies: Arc<Replies>,
     pub(crate) notified: watch::Sender<Cursor>,
     pub(crate) counters: watch::Sender<tidepool_kernel::Counters>,
-    /// Told once everything in the log is folded: before that, readers would miss what was acknowledged.
+    /// Told once everything in the log is folded: before that, readers would miss what was acknowledged. Dropped when the
+    /// store failed meanwhile.
     pub(crate) recovered: oneshot::Sender<()>,
 }
 
@@ -61,8 +62,11 @@ impl<S: Store, C: Custody> Driver<S, C> {
         let mut outbox = Outbox::default();
         self.node.step(Input::Started, clock::now(), &mut outbox);
         let (recovered, _) = oneshot::channel();
-        // Nobody waits when the start was given up meanwhile.
-        let _ = std::mem::replace(&mut self.recovered, recovered).send(());
+        let recovered = std::mem::replace(&mut self.recovered, recovered);
+        if !outbox.0.iter().any(|effect| matches!(effect, Effect::Halt { .. })) {
+            // Nobody waits when the start was given up meanwhile.
+            let _ = recovered.send(());
+        }
         let mut stopping: Option<Instant> = None;
         let mut counted = Instant::now();
         loop {

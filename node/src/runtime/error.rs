@@ -4,6 +4,7 @@ use crate::datadir::DataDirError;
 use crate::exit::Exit;
 use std::net::SocketAddr;
 use tidepool_home::{HomeError, NodeKeyError};
+use tidepool_kernel::StoreError;
 use tidepool_net::NetError;
 use tidepool_store::OpenError;
 
@@ -32,12 +33,27 @@ pub enum StartError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The store failed before the node served.
+    #[error("{0}{hint}", hint = store_hint(.0))]
+    Failed(StoreError),
     /// The home.
     #[error("the home cannot open: {0}")]
     Home(#[from] HomeError),
     /// A thread could not be started.
     #[error("a thread cannot be started: {0}; raise the limit of processes of this user")]
     Thread(#[from] std::io::Error),
+}
+
+/// What to do about a store that failed.
+pub(crate) const fn store_hint(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::Read(_) => {
+            ". Start the node again: it reads everything, heals what it can compute anew, and puts a damaged store aside"
+        }
+        StoreError::Write { .. } => "; everything acknowledged is on disk, start the node again once the cause is mended",
+        // It says itself what to do.
+        StoreError::DiskFull { .. } => "; everything acknowledged is on disk",
+    }
 }
 
 impl StartError {
@@ -49,6 +65,8 @@ impl StartError {
             Self::DataDir(_) | Self::Keys(_) | Self::Store(_) => Exit::Data,
             Self::Net(NetError::Listen { .. }) | Self::Api { .. } => Exit::Address,
             Self::Net(NetError::Setting { .. }) => Exit::Config,
+            Self::Failed(_) => Exit::Store,
+            Self::Home(HomeError::ForeignKeyFile) => Exit::Data,
             Self::Net(_) | Self::Home(_) | Self::Thread(_) => Exit::Failed,
         }
     }

@@ -23,5 +23,6 @@ pub use assembly::{KEY_FILE, RunningNode, Setup, node_keys, store_path, store_se
 pub(crate) use clock::now;
 pub use driver::Ended;
 pub use error::StartError;
+pub(crate) use error::store_hint;
 pub use in_process::InProcess;
 pub(crate) use peers_file::PEERS_FILE;
