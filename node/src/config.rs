@@ -157,6 +157,19 @@ pub enum ConfigError {
     /// A value is of the wrong type, out of its range, or unknown.
     #[error("configuration: {0}; `tidepool config show` prints every key with its default")]
     Value(Box<figment::Error>),
+    /// A value is out of its range.
+    #[error("configuration: {key} is {seen:?}, allowed is {allowed}")]
+    Range {
+        /// The key.
+        key: &'static str,
+        /// What it is.
+        seen: String,
+        /// What it may be.
+        allowed: String,
+    },
+    /// A setting of the network is out of its range.
+    #[error("configuration: [net] {0}")]
+    Net(#[from] tidepool_net::NetError),
     /// The file with the key of a private network is not readable.
     #[error("network key file {path}: {source}; check net.network_key_file (--network-key)")]
     NetworkKeyFile {
@@ -260,16 +273,51 @@ pub fn layers(run: &Run) -> Result<Figment, ConfigError> {
     Ok(figment)
 }
 
+impl ConfigError {
+    /// The library's profiles are none of ours: a key is called as it stands in the file.
+    pub(crate) fn value(error: figment::Error) -> Self {
+        let errors = error.into_iter().map(|mut error| {
+            error.profile = None;
+            error
+        });
+        let first = errors.reduce(|error, before| error.chain(before));
+        Self::Value(Box::new(first.unwrap_or_else(|| figment::Error::from("not readable".to_owned()))))
+    }
+}
+
 /// The configuration that holds for `run`.
 ///
 /// # Errors
 /// When a file cannot be read or a value cannot be used.
 pub fn load(run: &Run) -> Result<Config, ConfigError> {
-    let mut config: Config = layers(run)?.extract().map_err(|error| ConfigError::Value(Box::new(error)))?;
+    let mut config: Config = layers(run)?.extract().map_err(ConfigError::value)?;
     if let Some(path) = &config.net.network_key_file {
         config.net.network_key = Some(read_network_key(path)?);
     }
+    check(&config)?;
     Ok(config)
+}
+
+/// More verifying threads than any machine has cores.
+const VERIFY_THREADS_MAX: usize = 256;
+
+/// What the types of the values do not hold: what `config check` says to be usable, `run` uses.
+fn check(config: &Config) -> Result<(), ConfigError> {
+    let wrong = |key: &'static str, seen: String, allowed: String| Err(ConfigError::Range { key, seen, allowed });
+    config.net.check()?;
+    crate::logging::check(&config.log.filter)
+        .or_else(|reason| wrong("log.filter", config.log.filter.clone(), format!("`info`, `info,tidepool_net=debug` ({reason})")))?;
+    if config.node.verify_threads > VERIFY_THREADS_MAX {
+        let allowed = format!("0 (for the machine's cores) to {VERIFY_THREADS_MAX}");
+        return wrong("node.verify_threads", config.node.verify_threads.to_string(), allowed);
+    }
+    let has_port = |seed: &&multiaddr::Multiaddr| {
+        seed.iter().any(|part| matches!(part, multiaddr::Protocol::Tcp(1..) | multiaddr::Protocol::Udp(1..)))
+    };
+    match config.net.seeds.iter().find(|seed| !has_port(seed)) {
+        Some(seed) => wrong("net.seeds", seed.to_string(), "addresses with a port, like /ip4/203.0.113.7/tcp/4490/p2p/12D3KooW…".to_owned()),
+        None => Ok(()),
+    }
 }
 
 fn read_network_key(path: &Path) -> Result<NetworkKey, ConfigError> {

@@ -109,11 +109,13 @@ impl DataDir {
         };
         let fresh = !path.exists();
         fs::create_dir_all(path).map_err(fail(path))?;
-        if fresh {
-            private_directory(path).map_err(fail(path))?;
-        }
         let label_path = path.join("tidepool.json");
         let labelled = label_path.exists();
+        if fresh {
+            private_directory(path).map_err(fail(path))?;
+        } else {
+            warn_if_open(path);
+        }
         if !labelled && is_foreign(path).map_err(fail(path))? {
             return Err(DataDirError::Foreign(path.to_owned()));
         }
@@ -223,6 +225,23 @@ fn private_directory(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     fs::set_permissions(path, fs::Permissions::from_mode(0o700))
 }
+
+/// What stands in it is as secret as the keys: whoever may read the store reads its sealed accounts and their owners'
+/// addresses. A directory that somebody else made keeps the mode that it was given.
+#[cfg(unix)]
+fn warn_if_open(path: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    let Ok(mode) = fs::metadata(path).map(|found| found.permissions().mode() & 0o777) else { return };
+    if mode & 0o077 != 0 {
+        tracing::warn!(
+            path = %path.display(), mode = format!("{mode:04o}"),
+            "others may read the data directory; `chmod 700` closes it"
+        );
+    }
+}
+
+#[cfg(not(unix))]
+fn warn_if_open(_path: &Path) {}
 
 #[cfg(not(unix))]
 fn private_directory(_path: &Path) -> io::Result<()> {

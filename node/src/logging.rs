@@ -20,6 +20,11 @@ pub(crate) enum LogError {
     Twice,
 }
 
+/// Whether `filter` is one; else what is wrong with it.
+pub(crate) fn check(filter: &str) -> Result<(), String> {
+    EnvFilter::try_new(filter).map(drop).map_err(|error| error.to_string())
+}
+
 /// Sets logging up for this process.
 ///
 /// # Errors

@@ -111,3 +111,81 @@ fn faults_on_purpose_are_refused_outside_the_development_network() {
     arguments.extend(["--network", network.to_str().unwrap()]);
     refused(&run(&arguments), 3, &["gossip_drop_percent", "20", "in-earnest"]);
 }
+
+#[test]
+fn a_peer_port_in_use_and_an_address_of_elsewhere_are_told_apart() {
+    let directory = tempfile::tempdir().unwrap();
+    let node = Node::start(&directory.path().join("1"), &[]);
+    let listen = node.listen();
+    let taken = listen.split("/p2p/").next().unwrap();
+    let other = directory.path().join("other");
+    let other = other.to_str().unwrap();
+    let try_listen = |address: &str| run(&["run", "--data-dir", other, "--api", "127.0.0.1:0", "--listen", address]);
+    refused(&try_listen(taken), 6, &[taken, "in use", "free the port"]);
+    // TEST-NET-3 is nobody's.
+    refused(&try_listen("/ip4/203.0.113.9/tcp/4498"), 6, &["203.0.113.9", "no interface", "--external"]);
+}
+
+#[test]
+fn what_a_check_of_the_configuration_passes_a_run_can_use() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("tidepool.toml");
+    let wrong = [
+        ("[net]\nconnections_max = 1\n", "connections_max"),
+        ("[log]\nfilter = \"=====[\"\n", "log.filter"),
+        ("[node]\nverify_threads = 100000\n", "verify_threads"),
+        ("[net]\nseeds = [\"/ip4/1.2.3.4\"]\n", "net.seeds"),
+        ("[home]\nquota = 7\n", "home.quota"),
+    ];
+    for (text, key) in wrong {
+        std::fs::write(&file, text).unwrap();
+        let checked = run(&["config", "check", "--config", file.to_str().unwrap()]);
+        refused(&checked, 3, &[key]);
+        let said = String::from_utf8_lossy(&checked.stderr).into_owned();
+        assert!(!said.contains("default."), "{said}");
+        let pool = directory.path().join("pool");
+        refused(&run(&["run", "--config", file.to_str().unwrap(), "--data-dir", pool.to_str().unwrap()]), 3, &[key]);
+    }
+}
+
+#[test]
+fn an_api_is_found_without_its_scheme_and_what_is_none_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let node = Node::start(&directory.path().join("1"), &[]);
+    let bare = node.api().trim_start_matches("http://");
+    assert_eq!(run(&["status", "--api", bare]).status.code(), Some(0));
+    refused(&run(&["status", "--api", "http://"]), 2, &["127.0.0.1:4480"]);
+}
+
+#[test]
+fn two_files_with_the_same_ids_are_two_files() {
+    let directory = tempfile::tempdir().unwrap();
+    let pool = directory.path().join("pool");
+    let import = |name: &str| {
+        let file = directory.path().join(name);
+        let text = format!(
+            "{}\n{}\n",
+            serde_json::json!({"type": "post", "id": "p1", "author": format!("author-{name}"), "community": "general",
+                "title": format!("Of {name}"), "content": "x"}),
+            serde_json::json!({"type": "comment", "id": "c1", "post": "p1", "author": format!("author-{name}"),
+                "content": format!("Under the post of {name}")}),
+        );
+        std::fs::write(&file, text).unwrap();
+        let arguments = ["import", file.to_str().unwrap(), "--data-dir", pool.to_str().unwrap(), "--api", "127.0.0.1:0",
+            "--listen", "/ip4/127.0.0.1/tcp/0", "--json"];
+        let output = run(&arguments);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{said}"));
+        (summary["posts"].as_u64().unwrap(), summary["comments"].as_u64().unwrap(), summary["already_done"].as_u64().unwrap())
+    };
+    assert_eq!(import("one"), (1, 1, 0));
+    assert_eq!(import("two"), (1, 1, 0), "the second file was taken for the first");
+    assert_eq!(import("one"), (0, 0, 2));
+    let node = Node::start(directory.path(), &[]);
+    for name in ["one", "two"] {
+        let posts = node.get("/api/v1/posts?sort=new&limit=10")["posts"].clone();
+        let post = posts.as_array().unwrap().iter().find(|post| post["title"] == format!("Of {name}")).unwrap();
+        let comments = node.get(&format!("/api/v1/posts/{}/comments", post["id"].as_str().unwrap()));
+        assert!(comments.to_string().contains(&format!("Under the post of {name}")), "{comments}");
+    }
+}

@@ -262,13 +262,32 @@ fn with_client<T>(work: impl AsyncFnOnce(&reqwest::Client) -> T) -> T {
     CLIENT.with(|(runtime, client)| runtime.block_on(work(client)))
 }
 
-/// The Python that has the clients of `tests/requirements.txt`; `None`, with a line that says so, when there is none.
-pub fn python() -> Option<PathBuf> {
-    let Some(python) = std::env::var_os("TIDEPOOL_PYTHON") else {
-        eprintln!(
-            "skipped: TIDEPOOL_PYTHON names no Python with tests/requirements.txt installed; .ci/run sets one up"
+/// The Python that has what `tests/requirements.txt` lists: the one that `TIDEPOOL_PYTHON` names, or a virtual environment
+/// under the target directory, made at the first run. Panics where there can be none: a test that did not run is not green.
+pub fn python() -> PathBuf {
+    static PYTHON: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
+    PYTHON.get_or_init(|| std::env::var_os("TIDEPOOL_PYTHON").map_or_else(own_python, PathBuf::from)).clone()
+}
+
+fn own_python() -> PathBuf {
+    let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python");
+    let python = place.join("bin/python");
+    let works = || Command::new(&python).args(["-c", "import cbor2, moltkit, nacl"]).output().is_ok_and(|run| run.status.success());
+    if works() {
+        return python;
+    }
+    let requirements = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/requirements.txt");
+    let step = |command: &mut Command| {
+        let output = command.output();
+        let said = output.as_ref().map(|run| String::from_utf8_lossy(&run.stderr).into_owned());
+        assert!(
+            output.as_ref().is_ok_and(|run| run.status.success()),
+            "{command:?} failed ({said:?}): this test needs python3 with what tests/requirements.txt lists; install it, or name \
+             a Python that has it in TIDEPOOL_PYTHON"
         );
-        return None;
     };
-    Some(python.into())
+    step(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&place));
+    step(Command::new(&python).args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(requirements));
+    assert!(works(), "{} does not find what was just installed into it", python.display());
+    python
 }

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 /// Delays kept for the percentiles: beyond it every second one is dropped, again and again.
 const DELAYS_MAX: usize = 1 << 18;
 
-/// Envelopes whose arrivals are still awaited; beyond it the oldest are no longer timed (they are still counted).
+/// Envelopes whose arrivals are still awaited; beyond it new ones are neither timed nor counted.
 const OPEN_MAX: usize = 1 << 17;
 
 /// All nodes' arrivals.

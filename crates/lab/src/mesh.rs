@@ -187,18 +187,22 @@ impl Mesh {
     async fn watch(&self, settings: &MeshSettings, stop: &mut watch::Receiver<bool>, live: &mut Live) {
         let deadline = settings.duration.map(|duration| tokio::time::Instant::now() + duration);
         let mut every_second = tokio::time::interval(Duration::from_secs(1));
-        let mut before = 0;
+        every_second.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let (mut before, mut shown) = (0, Instant::now());
         loop {
-            tokio::select! {
-                _ = every_second.tick() => {}
+            // On a busy machine the census takes seconds: it must not keep agents at work beyond the time asked for.
+            let digests_equal = tokio::select! {
+                equal = async {
+                    every_second.tick().await;
+                    self.census().await.is_ok_and(|census| census.digests_equal)
+                } => equal,
                 () = at(deadline) => return,
                 _ = stop.wait_for(|stopped| *stopped) => return,
-            }
+            };
             let counted = self.arrivals.counted();
-            let digests_equal = self.census().await.is_ok_and(|census| census.digests_equal);
             #[allow(clippy::cast_precision_loss, reason = "a rate for people")]
-            let per_second = counted.envelopes.saturating_sub(before) as f64;
-            before = counted.envelopes;
+            let per_second = counted.envelopes.saturating_sub(before) as f64 / shown.elapsed().as_secs_f64().max(0.001);
+            (before, shown) = (counted.envelopes, Instant::now());
             live.show(&Now { nodes: settings.nodes, agents: settings.agents, counted, per_second, digests_equal });
         }
     }

@@ -152,7 +152,11 @@ impl NetSettings {
     }
 
     /// Checks every number against its range and against the others: gossipsub itself does not.
-    pub(crate) fn check(&self) -> Result<(), NetError> {
+    /// Whether everything is in its range.
+    ///
+    /// # Errors
+    /// The first setting that is not, with what is allowed.
+    pub fn check(&self) -> Result<(), NetError> {
         let GossipSettings { mesh_low, mesh, mesh_high, queue_frames_max } = self.gossip;
         let wrong = |key, seen: String, allowed| Err(NetError::Setting { key, seen, allowed });
         if mesh_low < 2 || mesh_low > mesh || mesh > mesh_high || mesh_high > 64 || mesh < 4 {

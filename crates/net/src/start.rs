@@ -13,8 +13,9 @@ use crate::task::{Task, Timing};
 use futures::StreamExt as _;
 use libp2p::Swarm;
 use libp2p::swarm::SwarmEvent;
-use multiaddr::Multiaddr;
+use multiaddr::{Multiaddr, Protocol};
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tidepool_protocol::{NetworkId, SecretKey};
@@ -73,6 +74,23 @@ impl Net {
     }
 }
 
+/// libp2p opens its TCP ports for sharing, so that it can dial from them: two nodes would share one, and each would get
+/// half of the other's peers, without a word. A socket that does not share learns whether anybody has the port.
+fn refuse_shared(address: &Multiaddr) -> Result<(), NetError> {
+    let mut parts = address.iter();
+    let ip = match parts.next() {
+        Some(Protocol::Ip4(ip)) => IpAddr::V4(ip),
+        Some(Protocol::Ip6(ip)) => IpAddr::V6(ip),
+        Some(_) | None => return Ok(()),
+    };
+    match parts.next() {
+        Some(Protocol::Tcp(port)) if port != 0 => {
+            std::net::TcpListener::bind((ip, port)).map(drop).map_err(|error| NetError::listen(address, &error))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
 /// Listens on every address and waits until each has told where. What else the swarm said meanwhile comes back: a peer
 /// that knows this node from before may be quicker than the last listener.
 async fn listen(
@@ -81,23 +99,26 @@ async fn listen(
 ) -> Result<Vec<SwarmEvent<NodeBehaviourEvent>>, NetError> {
     let mut waiting = HashMap::new();
     for address in addresses {
-        let failed = |reason: String| NetError::Listen { address: address.clone(), reason };
-        let id = swarm.listen_on(address.clone()).map_err(|error| failed(error.to_string()))?;
+        refuse_shared(address)?;
+        let id = swarm.listen_on(address.clone()).map_err(|error| NetError::listen(address, &error))?;
         waiting.insert(id, address.clone());
     }
     let deadline = tokio::time::Instant::now() + LISTEN_TIMEOUT;
     let mut early = Vec::new();
     while let Some(address) = waiting.values().next().cloned() {
         let event = tokio::time::timeout_at(deadline, swarm.select_next_some()).await;
-        let reason = || format!("no address after {LISTEN_TIMEOUT:?}");
-        let event = event.map_err(|_| NetError::Listen { address, reason: reason() })?;
+        let late = |_| {
+            let late = std::io::Error::new(std::io::ErrorKind::TimedOut, format!("no address after {LISTEN_TIMEOUT:?}"));
+            NetError::listen(&address, &late)
+        };
+        let event = event.map_err(late)?;
         match &event {
             SwarmEvent::NewListenAddr { listener_id, .. } => {
                 waiting.remove(listener_id);
             }
             SwarmEvent::ListenerClosed { listener_id, reason: Err(error), .. } => {
                 if let Some(address) = waiting.remove(listener_id) {
-                    return Err(NetError::Listen { address, reason: error.to_string() });
+                    return Err(NetError::listen(&address, error));
                 }
             }
             _ => {}

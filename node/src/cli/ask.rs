@@ -13,7 +13,16 @@ const ANSWER_MAX: Duration = Duration::from_secs(10);
 /// The base URL of the node that `ask` means.
 pub(super) fn base_url(ask: &Ask) -> Result<String, Failure> {
     if let Some(api) = &ask.api {
-        return Ok(api.trim_end_matches('/').to_owned());
+        let api = api.trim_end_matches('/');
+        // 127.0.0.1:4480 is what `run --api` takes.
+        let url = if api.contains("://") { api.to_owned() } else { format!("http://{api}") };
+        return match reqwest::Url::parse(&url) {
+            Ok(parsed) if parsed.host_str().is_some() => Ok(url),
+            Ok(_) | Err(_) => Err(Failure::new(
+                Exit::Usage,
+                format!("--api {api:?} is no address of an API; give it like http://127.0.0.1:4480 or 127.0.0.1:4480"),
+            )),
+        };
     }
     let path = ask.data_dir.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_DATA_DIR));
     match datadir::read_ready(&path) {
@@ -75,8 +84,10 @@ fn request(base: &str, path: &str, method: Method, key: Option<&str>) -> Result<
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let url = format!("{base}{path}");
-        let unreachable = |error: &dyn std::fmt::Display| {
-            Failure::new(Exit::Unreachable, format!("{url} does not answer: {error}; is the node running?"))
+        let unreachable = |error: &reqwest::Error| {
+            let cause = std::iter::successors(std::error::Error::source(error), |error| error.source()).last();
+            let cause = cause.map_or_else(|| error.to_string(), ToString::to_string);
+            Failure::new(Exit::Unreachable, format!("{url} does not answer: {cause}; is the node running?"))
         };
         let client = reqwest::Client::builder().timeout(ANSWER_MAX).build().map_err(|error| unreachable(&error))?;
         let mut request = match method {

@@ -28,13 +28,14 @@ pub(super) struct Up {
     /// How many scripted agents.
     #[arg(long, default_value_t = 20)]
     agents: usize,
-    /// Stop after this long (`60s`, `5m`); exit code 0 only if every node then holds every envelope.
+    /// Stop after this long (`60s`, `5m`); exit code 0 only if every node then holds every envelope;
+    /// rates and delays are reported and not judged.
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     duration: Option<Duration>,
     /// Drop so many of a hundred gossip frames at their receivers: what gossip loses, anti-entropy has to bring.
     #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=100))]
     drop_gossip: u8,
-    /// The seed of what agents choose; the clock without it. The report prints it.
+    /// The seed of what agents choose; the process's number without it. The report prints it.
     #[arg(long)]
     seed: Option<u64>,
     /// Keep the nodes' data directories here, in place of a temporary directory that is removed at the end.

@@ -27,7 +27,7 @@ pub use output::Failure;
 
 /// A node of Tidepool, a federated peer-to-peer network for AI agents.
 #[derive(Debug, Parser)]
-#[command(name = "tidepool", version, about, after_help = EXIT_CODES, max_term_width = 100)]
+#[command(name = "tidepool", version, after_help = EXIT_CODES, max_term_width = 100)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -35,11 +35,16 @@ pub struct Cli {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done, 1 failed, 2 wrong command line, 3 configuration, 4 data directory, 5 data directory locked,
-6 address in use, 7 node not reachable, 8 a check came out false, 9 the store failed while running.
+Exit codes:
+  0  done                     5  data directory locked
+  1  failed                   6  address in use or not to be had
+  2  wrong command line       7  node not reachable
+  3  configuration            8  a check came out false
+  4  data directory           9  the store failed while running
 
-Configuration comes from, first to last: flags, TIDEPOOL_* variables, the file (tidepool.toml in the data
-directory, or --config), defaults. `tidepool config show` prints what holds and where it comes from.";
+Configuration comes from, first to last: flags, TIDEPOOL_* variables, the file
+(tidepool.toml in the data directory, or --config), defaults.
+`tidepool config show` prints what holds and where it comes from.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -126,8 +131,8 @@ pub struct Run {
     /// Join a private network: the file with its key (mode 0600), the same on all its nodes. QUIC is off then.
     #[arg(long, value_name = "FILE")]
     pub network_key: Option<PathBuf>,
-    /// Serve the HTTP API here; port 0 takes a free one.
-    #[arg(long, value_name = "HOST:PORT")]
+    /// Serve the HTTP API here, an IP address and a port (a name is not looked up); port 0 takes a free one.
+    #[arg(long, value_name = "IP:PORT")]
     pub api: Option<SocketAddr>,
     /// Start although acknowledged envelopes are missing at the end of the log; peers bring back what they have.
     #[arg(long)]

@@ -20,7 +20,43 @@ const LABEL_CHARS: usize = 8;
 /// The process's recorder; made at the first call. `None` when something else in the process recorded metrics before.
 pub(crate) fn recorder() -> Option<PrometheusHandle> {
     static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
-    RECORDER.get_or_init(|| PrometheusBuilder::new().install_recorder().ok()).clone()
+    let made = || {
+        let recorder = PrometheusBuilder::new().install_recorder().ok()?;
+        describe();
+        Some(recorder)
+    };
+    RECORDER.get_or_init(made).clone()
+}
+
+/// What a scraper shows beside the names.
+fn describe() {
+    let counters = [
+        ("tidepool_frames_total", "Gossip frames by verdict"),
+        ("tidepool_frames_dropped_total", "Gossip frames that were not looked at, by reason"),
+        ("tidepool_envelopes_refused_total", "Envelopes that were not admitted, by rule; absent until the first"),
+        ("tidepool_envelopes_admitted_total", "Envelopes that were admitted, by origin"),
+        ("tidepool_request_failures_total", "Requests to peers that failed, by failure"),
+        ("tidepool_sync_sessions_total", "Anti-entropy sessions by outcome"),
+        ("tidepool_http_requests_total", "Requests of the HTTP API"),
+        ("tidepool_http_streams_ended_total", "Event streams that ended, by cause"),
+    ];
+    for (name, text) in counters {
+        metrics::describe_counter!(name, text);
+    }
+    let gauges = [
+        ("tidepool_log_head", "Cursor of the last envelope that readers see"),
+        ("tidepool_log_durable", "Cursor up to which everything survives a crash"),
+        ("tidepool_pending", "Envelopes that wait for their author's identity"),
+        ("tidepool_outbox", "Envelopes of local agents that no peer has yet"),
+    ];
+    for (name, text) in gauges {
+        metrics::describe_gauge!(name, text);
+    }
+    metrics::describe_histogram!(
+        "tidepool_http_request_seconds",
+        metrics::Unit::Seconds,
+        "Time to answer a request, as a summary of quantiles"
+    );
 }
 
 /// Renews one node's numbers until it is dropped.

@@ -84,7 +84,9 @@ impl Dials {
             seed.dialling = None;
             seed.own |= matches!(error, DialError::LocalPeerId { .. });
             if !seed.own {
-                tracing::info!(seed = %seed.address, tries = seed.tries, %error, "seed not reached");
+                // The library says one address on each line.
+                let error = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+                tracing::info!(seed = %seed.address, tries = seed.tries, error, "seed not reached");
             }
         }
     }

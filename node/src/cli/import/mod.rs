@@ -16,7 +16,7 @@ use crate::runtime::{RunningNode, StartError};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Seek};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -63,7 +63,10 @@ pub(super) fn import(wanted: &Import) -> Result<Exit, Failure> {
     let length = file.metadata().map_err(unreadable)?.len();
     let directory = DataDir::open(&config.data_dir, genesis.id(), &genesis.name)
         .map_err(|error| Failure::from(StartError::from(error)))?;
-    let journal = journal::Journal::open(directory.path()).map_err(|error| Failure::new(Exit::Data, error))?;
+    let mut first_line = String::new();
+    BufReader::new(&file).read_line(&mut first_line).map_err(unreadable)?;
+    (&file).rewind().map_err(unreadable)?;
+    let journal = journal::Journal::open(directory.path(), &first_line).map_err(|error| Failure::new(Exit::Data, error))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let summary = runtime.block_on(async {
         let mut node = RunningNode::start(config, genesis, directory).await?;
