@@ -155,7 +155,7 @@ pub enum ConfigError {
         source: std::io::Error,
     },
     /// A value is of the wrong type, out of its range, or unknown.
-    #[error("configuration: {0}; `tidepool config show` prints every key with its default")]
+    #[error("configuration: {}; `tidepool config show` prints every key with its default", plain(.0))]
     Value(Box<figment::Error>),
     /// A value is out of its range.
     #[error("configuration: {key} is {seen:?}, allowed is {allowed}")]
@@ -273,16 +273,9 @@ pub fn layers(run: &Run) -> Result<Figment, ConfigError> {
     Ok(figment)
 }
 
-impl ConfigError {
-    /// The library's profiles are none of ours: a key is called as it stands in the file.
-    pub(crate) fn value(error: figment::Error) -> Self {
-        let errors = error.into_iter().map(|mut error| {
-            error.profile = None;
-            error
-        });
-        let first = errors.reduce(|error, before| error.chain(before));
-        Self::Value(Box::new(first.unwrap_or_else(|| figment::Error::from("not readable".to_owned()))))
-    }
+/// The library's profiles are none of ours: a key is called as it stands in the file.
+fn plain(error: &figment::Error) -> String {
+    error.to_string().replace("key \"default.", "key \"")
 }
 
 /// The configuration that holds for `run`.
@@ -290,7 +283,7 @@ impl ConfigError {
 /// # Errors
 /// When a file cannot be read or a value cannot be used.
 pub fn load(run: &Run) -> Result<Config, ConfigError> {
-    let mut config: Config = layers(run)?.extract().map_err(ConfigError::value)?;
+    let mut config: Config = layers(run)?.extract().map_err(|error| ConfigError::Value(Box::new(error)))?;
     if let Some(path) = &config.net.network_key_file {
         config.net.network_key = Some(read_network_key(path)?);
     }

@@ -1,7 +1,7 @@
 //! `kill -9` of any of three nodes at random moments, under load that goes on: what was acknowledged is there afterwards,
 //! on every node, and the nodes converge.
 
-use super::support::{Node, try_http, wait_for};
+use super::support::{Node, PATIENCE, try_http, wait_for, wait_within};
 use serde_json::{Value, json};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -116,7 +116,7 @@ fn no_acknowledged_post_is_missing_after_kill_9() {
             moments.wait(700);
         });
         let began = Instant::now();
-        wait_for("equal digests after the load", || {
+        wait_within("equal digests after the load", 3 * PATIENCE, || {
             let digests = nodes[0].digests();
             (digests != Value::Null && nodes.iter().all(|node| node.digests() == digests)).then_some(())
         });

@@ -13,11 +13,10 @@ const ANSWER_MAX: Duration = Duration::from_secs(10);
 /// The base URL of the node that `ask` means.
 pub(super) fn base_url(ask: &Ask) -> Result<String, Failure> {
     if let Some(api) = &ask.api {
-        let api = api.trim_end_matches('/');
         // 127.0.0.1:4480 is what `run --api` takes.
-        let url = if api.contains("://") { api.to_owned() } else { format!("http://{api}") };
+        let url = if api.contains("://") { api.clone() } else { format!("http://{api}") };
         return match reqwest::Url::parse(&url) {
-            Ok(parsed) if parsed.host_str().is_some() => Ok(url),
+            Ok(parsed) if parsed.host_str().is_some() => Ok(url.trim_end_matches('/').to_owned()),
             Ok(_) | Err(_) => Err(Failure::new(
                 Exit::Usage,
                 format!("--api {api:?} is no address of an API; give it like http://127.0.0.1:4480 or 127.0.0.1:4480"),

@@ -39,7 +39,7 @@ pub(super) fn show(run: &Run) -> Result<Exit, Failure> {
         output::print_json(&config)?;
         return Ok(Exit::Done);
     }
-    let values: Dict = layers.extract().map_err(ConfigError::value)?;
+    let values: Dict = layers.extract().map_err(|error| ConfigError::Value(Box::new(error)))?;
     let mut rows = vec![["key", "value", "from"].map(str::to_owned).to_vec()];
     list(&layers, "", &values, &mut rows);
     output::print(&output::table(&rows))?;
