@@ -298,8 +298,9 @@ const VERIFY_THREADS_MAX: usize = 256;
 fn check(config: &Config) -> Result<(), ConfigError> {
     let wrong = |key: &'static str, seen: String, allowed: String| Err(ConfigError::Range { key, seen, allowed });
     config.net.check()?;
-    crate::logging::check(&config.log.filter)
-        .or_else(|reason| wrong("log.filter", config.log.filter.clone(), format!("`info`, `info,tidepool_net=debug` ({reason})")))?;
+    crate::logging::check(&config.log.filter).or_else(|reason| {
+        wrong("log.filter", config.log.filter.clone(), format!("`info`, `info,tidepool_net=debug` ({reason})"))
+    })?;
     if config.node.verify_threads > VERIFY_THREADS_MAX {
         let allowed = format!("0 (for the machine's cores) to {VERIFY_THREADS_MAX}");
         return wrong("node.verify_threads", config.node.verify_threads.to_string(), allowed);
@@ -308,7 +309,11 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         seed.iter().any(|part| matches!(part, multiaddr::Protocol::Tcp(1..) | multiaddr::Protocol::Udp(1..)))
     };
     match config.net.seeds.iter().find(|seed| !has_port(seed)) {
-        Some(seed) => wrong("net.seeds", seed.to_string(), "addresses with a port, like /ip4/203.0.113.7/tcp/4490/p2p/12D3KooW…".to_owned()),
+        Some(seed) => wrong(
+            "net.seeds",
+            seed.to_string(),
+            "addresses with a port, like /ip4/203.0.113.7/tcp/4490/p2p/12D3KooW…".to_owned(),
+        ),
         None => Ok(()),
     }
 }

@@ -171,12 +171,25 @@ fn two_files_with_the_same_ids_are_two_files() {
                 "content": format!("Under the post of {name}")}),
         );
         std::fs::write(&file, text).unwrap();
-        let arguments = ["import", file.to_str().unwrap(), "--data-dir", pool.to_str().unwrap(), "--api", "127.0.0.1:0",
-            "--listen", "/ip4/127.0.0.1/tcp/0", "--json"];
+        let arguments = [
+            "import",
+            file.to_str().unwrap(),
+            "--data-dir",
+            pool.to_str().unwrap(),
+            "--api",
+            "127.0.0.1:0",
+            "--listen",
+            "/ip4/127.0.0.1/tcp/0",
+            "--json",
+        ];
         let output = run(&arguments);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{said}"));
-        (summary["posts"].as_u64().unwrap(), summary["comments"].as_u64().unwrap(), summary["already_done"].as_u64().unwrap())
+        (
+            summary["posts"].as_u64().unwrap(),
+            summary["comments"].as_u64().unwrap(),
+            summary["already_done"].as_u64().unwrap(),
+        )
     };
     assert_eq!(import("one"), (1, 1, 0));
     assert_eq!(import("two"), (1, 1, 0), "the second file was taken for the first");

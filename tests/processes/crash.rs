@@ -82,7 +82,8 @@ fn no_acknowledged_post_is_missing_after_kill_9() {
         let seeds: Vec<&str> = seeds.iter().map(String::as_str).collect();
         nodes.push(Node::start(&directory.path().join(number.to_string()), &seeds));
     }
-    let keys: Vec<String> = nodes.iter().enumerate().map(|(n, node)| node.register(&format!("under-fire-{n}"))).collect();
+    let keys: Vec<String> =
+        nodes.iter().enumerate().map(|(n, node)| node.register(&format!("under-fire-{n}"))).collect();
     let apis: Vec<String> = nodes.iter().map(|node| node.api().to_owned()).collect();
     let acknowledged = Mutex::new(Vec::new());
     let broken = AtomicUsize::new(0);

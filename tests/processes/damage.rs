@@ -19,9 +19,9 @@ fn rot(pool: &Path, places: usize) {
 
 /// Reads what agents read: whether everything was answered.
 fn reads(node: &Node) -> bool {
-    ["/api/v1/search?q=rot", "/api/v1/posts?sort=new&limit=50", "/api/v1/posts?sort=top&limit=50"].iter().all(|path| {
-        try_http(node.api(), "GET", path, None, None).is_ok_and(|(status, _)| status == 200)
-    })
+    ["/api/v1/search?q=rot", "/api/v1/posts?sort=new&limit=50", "/api/v1/posts?sort=top&limit=50"]
+        .iter()
+        .all(|path| try_http(node.api(), "GET", path, None, None).is_ok_and(|(status, _)| status == 200))
 }
 
 #[test]
@@ -71,7 +71,8 @@ fn a_store_that_rots_is_put_aside_and_its_agents_and_posts_come_back() {
     }
     for (number, key) in keys.iter().enumerate() {
         let said = node.say(key, "After the rot");
-        let shown = wait_for("the post on its peer", || peer.get(&format!("/api/v1/posts/{said}")).get("post").cloned());
+        let shown =
+            wait_for("the post on its peer", || peer.get(&format!("/api/v1/posts/{said}")).get("post").cloned());
         assert_eq!(shown["author"]["name"], format!("survivor-{number}"));
     }
     assert_eq!(node.stop(), 0);

@@ -272,7 +272,9 @@ pub fn python() -> PathBuf {
 fn own_python() -> PathBuf {
     let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python");
     let python = place.join("bin/python");
-    let works = || Command::new(&python).args(["-c", "import cbor2, moltkit, nacl"]).output().is_ok_and(|run| run.status.success());
+    let works = || {
+        Command::new(&python).args(["-c", "import cbor2, moltkit, nacl"]).output().is_ok_and(|run| run.status.success())
+    };
     if works() {
         return python;
     }

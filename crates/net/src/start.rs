@@ -108,7 +108,8 @@ async fn listen(
     while let Some(address) = waiting.values().next().cloned() {
         let event = tokio::time::timeout_at(deadline, swarm.select_next_some()).await;
         let late = |_| {
-            let late = std::io::Error::new(std::io::ErrorKind::TimedOut, format!("no address after {LISTEN_TIMEOUT:?}"));
+            let late =
+                std::io::Error::new(std::io::ErrorKind::TimedOut, format!("no address after {LISTEN_TIMEOUT:?}"));
             NetError::listen(&address, &late)
         };
         let event = event.map_err(late)?;

@@ -6,8 +6,8 @@ mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use support::*;
 use tempfile::TempDir;
 use tidepool_kernel::{Batch, Store};
@@ -82,7 +82,9 @@ fn reads(store: &SledStore) -> bool {
 }
 
 fn accounts(store: &SledStore) -> u64 {
-    (0..ACCOUNTS).filter(|number| store.get(&account_key(*number)).unwrap() == Some(vec![*number as u8; 120].into())).count() as u64
+    (0..ACCOUNTS)
+        .filter(|number| store.get(&account_key(*number)).unwrap() == Some(vec![*number as u8; 120].into()))
+        .count() as u64
 }
 
 #[test]

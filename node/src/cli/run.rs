@@ -41,10 +41,7 @@ pub(super) fn run(wanted: &Run) -> Result<Exit, Failure> {
         };
         match ended {
             Ended::Stopped => Ok(Exit::Done),
-            Ended::StoreFailed(error) => Err(Failure::new(
-                Exit::Store,
-                format!("{error}{}", store_hint(&error)),
-            )),
+            Ended::StoreFailed(error) => Err(Failure::new(Exit::Store, format!("{error}{}", store_hint(&error)))),
             Ended::Panicked => Err(Failure::new(
                 Exit::Failed,
                 "the kernel thread ended by a panic, which is a defect: please report it with the log",

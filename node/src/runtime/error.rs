@@ -50,7 +50,9 @@ pub(crate) const fn store_hint(error: &StoreError) -> &'static str {
         StoreError::Read(_) => {
             ". Start the node again: it reads everything, heals what it can compute anew, and puts a damaged store aside"
         }
-        StoreError::Write { .. } => "; everything acknowledged is on disk, start the node again once the cause is mended",
+        StoreError::Write { .. } => {
+            "; everything acknowledged is on disk, start the node again once the cause is mended"
+        }
         // It says itself what to do.
         StoreError::DiskFull { .. } => "; everything acknowledged is on disk",
     }

@@ -85,7 +85,9 @@ pub(crate) fn remind(path: &Path) {
 
 /// Reads everything that a fold does not give again, and the keys of everything else: the first thing that does not hold.
 pub(crate) fn check(engine: &Engine) -> Result<(), ReadError> {
-    let whole = |from: u8| engine.range(Bound::Included(&[from][..]), Bound::Excluded(&[from + 1][..])).map(move |row| (from, row));
+    let whole = |from: u8| {
+        engine.range(Bound::Included(&[from][..]), Bound::Excluded(&[from + 1][..])).map(move |row| (from, row))
+    };
     for (space, row) in [BLOCKS, DERIVED, DURABLE, RECORDS].into_iter().flat_map(whole) {
         let (key, value) = row?;
         let broken = |error| ReadError { reason: format!("the value at {key:02x?}: {error}") };

@@ -266,7 +266,8 @@ fn next_place(from: &[u8]) -> Option<Vec<u8>> {
         Some(u8::MAX) => (family.checked_add(1)?, 0),
         Some(byte) => (family, byte + 1),
     };
-    let family = if byte == 0 && !is_durable(family) { (family..=u8::MAX).find(|family| is_durable(*family))? } else { family };
+    let family =
+        if byte == 0 && !is_durable(family) { (family..=u8::MAX).find(|family| is_durable(*family))? } else { family };
     Some(vec![DURABLE, family, byte])
 }
 
@@ -283,10 +284,9 @@ fn records(
     loop {
         let mut failed = false;
         for row in engine.range(Bound::Included(&record_key(next)), Bound::Excluded(&end)) {
-            let read = row.and_then(|(key, value)| {
-                let number = number_of(&key).unwrap_or(next);
+            let read = row.map(|(key, value)| {
                 let record = Record::open(&value).map_err(|error| error.to_string());
-                Ok((number, record))
+                (number_of(&key).unwrap_or(next), record)
             });
             match read {
                 Ok((number, record)) => {

@@ -66,7 +66,8 @@ pub(super) fn import(wanted: &Import) -> Result<Exit, Failure> {
     let mut first_line = String::new();
     BufReader::new(&file).read_line(&mut first_line).map_err(unreadable)?;
     (&file).rewind().map_err(unreadable)?;
-    let journal = journal::Journal::open(directory.path(), &first_line).map_err(|error| Failure::new(Exit::Data, error))?;
+    let journal =
+        journal::Journal::open(directory.path(), &first_line).map_err(|error| Failure::new(Exit::Data, error))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let summary = runtime.block_on(async {
         let mut node = RunningNode::start(config, genesis, directory).await?;
