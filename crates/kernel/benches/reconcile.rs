@@ -267,20 +267,20 @@ fn idle(points: usize) {
     let began = Instant::now();
     let mut store = MemoryStore::default();
     let mut pending = Pending::default();
+    let points = points as u64;
     for number in 0..points {
-        let number = number as u64;
         let id = EnvelopeId(sha256(&[&number.to_be_bytes()]));
         let slot = Slot::new(u16::from_be_bytes([id.0[0], id.0[1]]) % 1_024).unwrap();
         let class = if number.is_multiple_of(50) { Class::State } else { Class::Content };
         let mut rows = Overlay::new(&store, pending);
         digest::insert(&mut rows, Tree { slot, class }, &Point { time_ms: T0.plus_ms(number), id }).unwrap();
         pending = rows.into_pending();
-        if number % 8_192 == 8_191 || number as usize + 1 == points {
+        if number % 8_192 == 8_191 || number + 1 == points {
             let (rows, _) = std::mem::take(&mut pending).into_parts();
             store.append(Batch::for_test(vec![], rows, vec![], vec![])).unwrap();
         }
     }
-    assert_eq!(digest::all(&store).unwrap().together().count, points as u64);
+    assert_eq!(digest::all(&store).unwrap().together().count, points);
     let mut net = Network::new(1, T0, Faults::NONE);
     for number in [21, 22_u64] {
         let node = TestNode::new(number * 10);
