@@ -63,6 +63,10 @@ pub struct Counters {
     pub batches: u64,
     /// Flushes that were asked for.
     pub flushes: u64,
+    /// Sync sessions under way now.
+    pub sessions: u64,
+    /// Requests of ours that wait for their answers now.
+    pub requests: u64,
     /// Sync sessions that were begun.
     pub sync_begun: u64,
     /// Sync sessions that ended with nothing left to ask.

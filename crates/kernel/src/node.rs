@@ -167,6 +167,8 @@ impl<S: Store, C: Custody> Node<S, C> {
             pending: size(self.pending.len()),
             outbox: size(self.outgoing.len()),
             gaps: size(self.gaps.len()),
+            sessions: size(self.syncing.count()),
+            requests: size(self.requests.0.len()),
             peers: size(self.connected.len()),
             ..self.counters.clone()
         }

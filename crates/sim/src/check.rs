@@ -67,12 +67,16 @@ impl World<'_> {
     /// During a run: no queue is longer than it may be.
     pub(crate) fn look_at_bounds(&mut self) {
         for (at, member) in self.members.iter().enumerate() {
-            let Some(node) = &member.node else { continue };
+            // One that halted takes no answers any more.
+            let Some(node) = member.node.as_ref().filter(|_| !member.halted) else { continue };
             let (counters, limits) = (node.counters(), &member.settings.limits);
             let size = |size: usize| u64::try_from(size).unwrap_or(u64::MAX);
             let bounds = [
                 ("pending", counters.pending, size(limits.pending_max)),
                 ("outbox", counters.outbox, size(limits.outbox_max)),
+                ("sessions", counters.sessions, size(limits.sessions_max)),
+                // What waits for an answer that nobody will give waits for ever.
+                ("requests", counters.requests, size(self.places[at].asked.len())),
             ];
             for (what, seen, allowed) in bounds {
                 if seen > allowed {

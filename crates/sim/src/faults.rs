@@ -153,6 +153,7 @@ impl World<'_> {
 
     /// A node says that its disk failed.
     pub(crate) fn halted(&mut self, at: usize, error: &StoreError) {
+        self.members[at].halted = true;
         let told = self.plan.faults.iter().any(|fault| {
             fault.kind == FaultKind::DiskFails
                 && fault.nodes.contains(&at)

@@ -72,6 +72,8 @@ pub(crate) struct Member {
     pub(crate) skew_ms: i64,
     /// How much longer its flushes take.
     pub(crate) slow_ms: u64,
+    /// It said that it takes nothing more.
+    pub(crate) halted: bool,
     /// It dies while its next flush is under way.
     pub(crate) armed: bool,
     /// How many faults keep it down.
@@ -262,6 +264,7 @@ impl<'w> World<'w> {
         let mut node = Node::new(member.disk.clone(), member.keys.clone(), member.settings.clone());
         (self.prepare)(&mut node);
         member.node = Some(node);
+        member.halted = false;
         member.starts += 1;
         member.notified = tidepool_kernel::Store::head(&member.disk);
         self.step(at, Input::Started);
@@ -480,6 +483,7 @@ impl Member {
             frames: BTreeMap::new(),
             skew_ms: 0,
             slow_ms: 0,
+            halted: false,
             armed: false,
             down: 0,
             starts: 0,

@@ -172,6 +172,11 @@ impl Syncing {
         !self.sessions.is_empty()
     }
 
+    /// How many sessions are under way.
+    pub(crate) fn count(&self) -> usize {
+        self.sessions.len()
+    }
+
     /// Gossip lost something: digests are compared soon.
     pub(crate) const fn gossip_dropped(&mut self) {
         self.dropped = true;
