@@ -237,7 +237,7 @@ pub struct Outcome {
     /// Median and 99th percentile of the time from a request to its envelope's durability at another node, in
     /// milliseconds, whatever went wrong meanwhile.
     pub delay_ms: (u32, u32),
-    /// Of all deliveries that were due, so many of a million came before the healing.
+    /// How often each thing happened.
     pub coverage: Coverage,
     /// A hash over everything that every node did.
     pub trace: u64,
