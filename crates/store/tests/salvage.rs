@@ -1,6 +1,6 @@
 //! Damage that a running node comes upon: the next start puts the store aside, and the one after that carries over what
 //! can be read. Nothing turns in circles, and accounts outlive a bad block.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation, reason = "small numbers of a test")]
 
 mod support;
 
@@ -187,7 +187,7 @@ fn who_only_looks_leaves_a_damaged_store_where_it_is() {
 fn a_salvage_takes_nothing_that_is_no_store() {
     let directory = tempfile::tempdir().unwrap();
     let to = directory.path().join("new");
-    let error = salvage(directory.path(), &to, &settings()).err().expect("it salvaged nothing");
+    let error = salvage(directory.path(), &to, &settings()).unwrap_err();
     assert!(error.to_string().contains("no store"), "{error}");
     assert!(!to.exists());
 }
