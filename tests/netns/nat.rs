@@ -6,7 +6,7 @@
 //! n2 192.168.2.2 ── nat2 ──10.77.0.12──┘
 //! ```
 
-use super::ground::{Ground, has, sh};
+use super::ground::{Ground, sh};
 use super::node::{Node, pause, say, until_equal};
 use super::support::wait_for;
 use std::path::Path;
@@ -50,7 +50,6 @@ fn home(ground: &Ground, directory: &Path, number: u8, ports: Ports, seeds: &[St
 }
 
 fn lay(directory: &Path, ports: Ports) -> (Node, Node, Node) {
-    assert!(has("nft"), "nft is not there; install nftables");
     let ground = Ground::lay();
     ground.bridge("net");
     let place = ground.place("relay", "net", "10.77.0.1/24");
