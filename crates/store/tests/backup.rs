@@ -77,7 +77,7 @@ fn what_is_no_whole_backup_of_this_network_is_refused_and_leaves_nothing() {
     let file = directory.path().join("whole.backup");
     backup(&store.sled_reader(), &what(), &file).unwrap();
     let error = backup(&store.sled_reader(), &what(), &file).unwrap_err();
-    assert!(matches!(error, TransferError::Occupied { .. }), "{error}");
+    assert!(matches!(error, TransferError::FileExists { .. }), "{error}");
     assert_eq!(about(&file).unwrap().files, what().files);
 
     let place = directory.path().join("copy");

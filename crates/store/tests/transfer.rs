@@ -77,7 +77,7 @@ fn without_durable_rows_a_file_holds_the_log_only_and_always_its_owner_alone_rea
     let path = directory.path().join("again");
     import(&public, &path, &settings()).unwrap();
     assert!(rows(&SledStore::open(&path, &settings()).unwrap()).is_empty());
-    assert!(matches!(export_file(&memory, ALL, &public), Err(TransferError::Occupied { .. })));
+    assert!(matches!(export_file(&memory, ALL, &public), Err(TransferError::FileExists { .. })));
 }
 
 #[track_caller]
