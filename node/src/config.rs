@@ -6,13 +6,14 @@ use clap::ValueEnum;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use tidepool_api::ApiSettings;
 use tidepool_home::HomeConfig;
-use tidepool_kernel::Retention;
-use tidepool_net::{NetFaults, NetSettings, NetworkKey, NetworkKeyError};
-use tidepool_protocol::NetworkGenesis;
+use tidepool_kernel::{Coverage, Retention};
+use tidepool_net::{NetFaults, NetSettings, NetworkKey, NetworkKeyError, duty_shards};
+use tidepool_protocol::{NetworkGenesis, PublicKey, Shard};
 
 /// Where a node keeps what it holds when nothing says otherwise.
 pub const DEFAULT_DATA_DIR: &str = "./pool";
@@ -63,15 +64,62 @@ pub struct StoreConfig {
 }
 
 /// What an operator sets of the kernel and its threads.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct NodeConfig {
+    /// Whether the node holds every shard, or some.
+    pub coverage: CoverageWord,
+    /// Of some shards, these: beside the node's duty shards and those that its agents read or write.
+    pub shards: BTreeSet<u16>,
     /// Digests are compared with a peer or two this often, in seconds.
     pub anti_entropy_s: u64,
     /// An agent's checkpoint is signed this often at most, in hours; 0 for never.
     pub checkpoint_h: u64,
     /// Verifying threads; 0 for one less than the machine's cores, at least one.
     pub verify_threads: usize,
+}
+
+/// How much of the network a node holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum CoverageWord {
+    /// Every shard.
+    Archive,
+    /// The node's duty shards, those that its agents read or write, and those that are named.
+    Shards,
+}
+
+impl NodeConfig {
+    /// What the node of `key` holds in the network of `genesis`, before its agents come to need more.
+    #[must_use]
+    pub fn coverage(&self, genesis: &NetworkGenesis, key: &PublicKey) -> Coverage {
+        let params = &genesis.params;
+        match self.coverage {
+            CoverageWord::Archive => Coverage::Archive,
+            CoverageWord::Shards => {
+                let named = self.shards.iter().copied().filter(|number| *number < params.shards).map(Shard);
+                Coverage::Shards(duty_shards(key, params.shards, params.generation).into_iter().chain(named).collect())
+            }
+        }
+    }
+
+    /// Whether the shards that are named are some of the network's.
+    fn check(&self, genesis: &NetworkGenesis) -> Result<(), ConfigError> {
+        let wrong = |seen, allowed| Err(ConfigError::Range { key: "node.shards", seen, allowed });
+        if self.coverage == CoverageWord::Archive && !self.shards.is_empty() {
+            let allowed = "none while node.coverage is \"archive\", which holds all; set node.coverage = \"shards\" \
+                           (--coverage shards), or take node.shards (--shard) out";
+            return wrong(format!("{:?}", self.shards), allowed.to_owned());
+        }
+        let shards = genesis.params.shards;
+        match self.shards.iter().find(|number| **number >= shards) {
+            Some(number) => {
+                let last = shards - 1;
+                wrong(number.to_string(), format!("0 to {last}: network {} has {shards} shards", genesis.name))
+            }
+            None => Ok(()),
+        }
+    }
 }
 
 /// What an operator sets of the logs.
@@ -133,7 +181,13 @@ impl StoreConfig {
 
 impl Default for NodeConfig {
     fn default() -> Self {
-        Self { anti_entropy_s: 30, checkpoint_h: 24, verify_threads: 0 }
+        Self {
+            coverage: CoverageWord::Archive,
+            shards: BTreeSet::new(),
+            anti_entropy_s: 30,
+            checkpoint_h: 24,
+            verify_threads: 0,
+        }
     }
 }
 
@@ -262,6 +316,13 @@ pub fn layers(run: &Run) -> Result<Figment, ConfigError> {
     figment = flag(figment, "net.seeds", texts(&run.seed));
     figment = flag(figment, "net.network_key_file", path(&run.network_key));
     figment = flag(figment, "net.relay", run.relay.then(|| figment::value::Value::from(true)));
+    let coverage = run.coverage.map(|word| match word {
+        CoverageWord::Archive => "archive",
+        CoverageWord::Shards => "shards",
+    });
+    figment = flag(figment, "node.coverage", coverage.and_then(|word| text(&word)));
+    let shards = (!run.shard.is_empty()).then(|| figment::value::Value::from(run.shard.clone()));
+    figment = flag(figment, "node.shards", shards);
     let accept = run.accept_lost_tail.then(|| figment::value::Value::from(true));
     figment = flag(figment, "store.accept_lost_tail", accept);
     figment = flag(figment, "log.filter", run.log.as_ref().and_then(|filter| text(filter)));
@@ -335,7 +396,8 @@ fn read_network_key(path: &Path) -> Result<NetworkKey, ConfigError> {
 /// The network that the configuration names.
 ///
 /// # Errors
-/// When its file cannot be read or makes no network, or faults are wanted in one that is not for tests.
+/// When its file cannot be read or makes no network, faults are wanted in one that is not for tests, or shards are named
+/// that it has not got.
 pub fn network(config: &Config) -> Result<NetworkGenesis, ConfigError> {
     let development = NetworkGenesis::development();
     let genesis = match &config.network {
@@ -346,6 +408,7 @@ pub fn network(config: &Config) -> Result<NetworkGenesis, ConfigError> {
     if percent > 0 && genesis.id() != development.id() {
         return Err(ConfigError::Faults { percent, network: genesis.name });
     }
+    config.node.check(&genesis)?;
     Ok(genesis)
 }
 

@@ -36,6 +36,36 @@ fn an_unknown_key_in_the_configuration_is_named() {
 }
 
 #[test]
+fn shards_that_cannot_be_held_are_named_with_those_that_can() {
+    let check = |arguments: &[&str]| run(&[&["config", "check", "--data-dir", "no-such-pool"][..], arguments].concat());
+    refused(&check(&["--coverage", "half"]), 2, &["half", "archive", "shards"]);
+    refused(&check(&["--coverage", "shards", "--shard", "4"]), 3, &["node.shards", "\"4\"", "0 to 3", "4 shards"]);
+    refused(&check(&["--shard", "1"]), 3, &["node.shards", "{1}", "archive", "--coverage shards"]);
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("tidepool.toml");
+    std::fs::write(&file, "[node]\ncoverage = \"some\"\n").unwrap();
+    refused(&check(&["--config", file.to_str().unwrap()]), 3, &["some", "archive", "node.coverage"]);
+    // A flag goes over the file, a variable between them.
+    std::fs::write(&file, "[node]\ncoverage = \"archive\"\nshards = [3]\n").unwrap();
+    let arguments = ["config", "show", "--config", file.to_str().unwrap(), "--coverage", "shards", "--json"];
+    let shown = |variable: Option<&str>| {
+        let mut command = super::support::binary();
+        variable.into_iter().for_each(|shards| {
+            command.env("TIDEPOOL_NODE__SHARDS", shards);
+        });
+        let output = command.args(arguments).output().unwrap();
+        let shown: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(shown["node"]["coverage"], "shards");
+        shown["node"]["shards"].to_string()
+    };
+    assert_eq!((shown(None), shown(Some("[1,2]"))), ("[3]".to_owned(), "[1,2]".to_owned()));
+    let checked = check(&["--coverage", "shards", "--shard", "3", "--shard", "0"]);
+    let text = String::from_utf8_lossy(&checked.stdout).into_owned();
+    assert!(checked.status.success() && text.contains("coverage: shards of 4: 0, 3 named"), "{text}");
+    assert!(!std::path::Path::new("no-such-pool").exists(), "a check makes a directory");
+}
+
+#[test]
 fn a_network_file_out_of_range_is_refused_with_the_range() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("network.json");

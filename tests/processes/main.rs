@@ -4,6 +4,7 @@
 mod bad_input;
 mod bootstrap;
 mod clients;
+mod coverage;
 mod crash;
 mod damage;
 mod hostile;

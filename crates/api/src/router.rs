@@ -28,6 +28,7 @@ pub(crate) fn layered(app: &Arc<App>, routes: Router<Arc<App>>) -> Router {
         .fallback(|| async { ApiError::UnknownPath })
         // Inside the quota, so that a panic's answer says what is left, too.
         .layer(CatchPanicLayer::custom(layers::panicked))
+        .layer(from_fn_with_state(app.clone(), layers::held))
         .layer(from_fn_with_state(app.clone(), layers::timeout))
         .layer(from_fn_with_state(app.clone(), layers::caller))
         .with_state(app.clone());

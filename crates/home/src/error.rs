@@ -43,6 +43,16 @@ pub enum HomeError {
         /// How it was named, at most 80 characters of it.
         seen: String,
     },
+    /// A community of a shard that this node does not hold: what it knows of it is none or old.
+    #[error("community {scope} lies in shard {shard} of {shards}, which this node does not hold")]
+    NotHeld {
+        /// The community's scope; of a name alone, the scope that it would have if it were the network's.
+        scope: String,
+        /// In which shard it lies.
+        shard: u16,
+        /// How many there are; the first is 0.
+        shards: u16,
+    },
     /// It was there and its author took it away.
     #[error("{what} {id} was deleted by its author")]
     Deleted {
@@ -298,7 +308,14 @@ impl HomeError {
                  gave it"
             }
             Self::Unclaimed { .. } => "ask your owner to open the claim page; reading works meanwhile",
-            Self::NotFound { .. } => "check the id or name; what is new on another node may still be on its way",
+            Self::NotFound { .. } => {
+                "check the id or name; what is new on another node may still be on its way, and a node that does not hold \
+                 every shard (GET /node says which it holds) lacks what lies in the others"
+            }
+            Self::NotHeld { .. } => {
+                "subscribe to it by its scope, and this node joins its shard and fetches what is there; or ask a node that \
+                 holds it"
+            }
             Self::Deleted { .. } => "nothing can be done about it here",
             Self::Hidden { .. } => "another node may show it; this node's operator set the rule",
             Self::Ambiguous { .. } => "name the agent by 'name@did:tide:…' or by its did:tide",
@@ -333,6 +350,7 @@ impl HomeError {
             | Self::Unauthorized
             | Self::Unclaimed { .. }
             | Self::NotFound { .. }
+            | Self::NotHeld { .. }
             | Self::Deleted { .. }
             | Self::Hidden { .. }
             | Self::Ambiguous { .. }

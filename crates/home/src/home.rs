@@ -16,7 +16,7 @@ use lru::LruCache;
 use std::num::NonZeroUsize;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tidepool_kernel::{LocalError, LocalRequest, RowExpect, StoreReader};
+use tidepool_kernel::{Coverage, LocalError, LocalRequest, RowExpect, StoreReader, held};
 use tidepool_protocol::ids::Hash;
 use tidepool_protocol::{AgentId, AuthorId, EnvelopeId, NetworkGenesis, NetworkId, NodeId, TimeMs};
 use tidepool_views::{ReadError, identity};
@@ -79,6 +79,8 @@ pub(crate) struct Facts {
     pub(crate) node_auth: EnvelopeId,
     /// Which log the stream's cursors belong to.
     pub(crate) log: u64,
+    /// Whether this node holds every shard.
+    pub(crate) is_archive: bool,
 }
 
 /// Registrations under way.
@@ -222,7 +224,10 @@ async fn open(parts: &Parts) -> Result<Facts, HomeError> {
     let network = parts.genesis.id();
     let node = parts.keys.node_id();
     check_seal(parts, node).await?;
-    Ok(Facts { network, node, node_auth: node_identity(parts, node).await?, log: log_id(parts).await? })
+    let (node_auth, log) = (node_identity(parts, node).await?, log_id(parts).await?);
+    // The kernel wrote it before anybody heard that it had started.
+    let is_archive = held(&*parts.reader)? == Coverage::Archive;
+    Ok(Facts { network, node, node_auth, log, is_archive })
 }
 
 /// Makes sure that the node's identity is published, and says which operation of it lists the node's key.

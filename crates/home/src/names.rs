@@ -79,8 +79,11 @@ impl Inner {
         if bare.starts_with("c/") || bare.contains('.') {
             let full = if bare.starts_with("c/") { bare.to_owned() } else { format!("c/{bare}") };
             let scope: Scope = full.parse().map_err(|_| unknown_community(name))?;
-            let stands = communities::get(self.reader(), &scope)?.is_some();
-            return if stands { Ok((scope, None)) } else { Err(unknown_community(name)) };
+            if communities::get(self.reader(), &scope)?.is_some() {
+                return Ok((scope, None));
+            }
+            self.check_held(&scope)?;
+            return Err(unknown_community(name));
         }
         let bare: CommunityName = bare.parse().map_err(|_| unknown_community(name))?;
         if self.parts.genesis.communities.contains(&bare) {
@@ -105,7 +108,11 @@ impl Inner {
             }
             best = best.or(Some(candidate));
         }
-        let best = best.ok_or_else(|| unknown_community(name))?;
+        let Some(best) = best else {
+            // Both forms of a community lie where its name says.
+            self.check_held(&Scope::Open(bare))?;
+            return Err(unknown_community(name));
+        };
         Ok((best.scope.clone(), Some(bare)))
     }
 }
@@ -134,6 +141,24 @@ impl Home {
             }
         }
         Err(HomeError::Busy { what: "requests for the same thing", waiting: 1, allowed: 1, retry_after_s: 1 })
+    }
+
+    /// The same to be read from: this node must hold it.
+    pub(crate) async fn held_community(&self, name: &str) -> Result<Scope, HomeError> {
+        let scope = self.community_scope(name).await?;
+        let asked = scope.clone();
+        self.read(move |inner| inner.check_held(&asked)).await?;
+        Ok(scope)
+    }
+
+    /// The same to be subscribed to, which makes this node hold it: one that it does not hold must be named by its scope.
+    pub(crate) async fn community_to_hold(&self, name: &str) -> Result<Scope, HomeError> {
+        match self.community_scope(name).await {
+            Err(HomeError::NotHeld { scope, .. }) if name.contains('.') => {
+                Ok(scope.parse().map_err(|_| unknown_community(name))?)
+            }
+            found => found,
+        }
     }
 
     /// [`Inner::agent_named`].

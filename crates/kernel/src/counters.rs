@@ -51,6 +51,8 @@ pub struct Counters {
     pub foreign_heads: u64,
     /// Checkpoints that this node signed for its agents.
     pub checkpoints: u64,
+    /// Shards that were joined since the start because an agent at home here came to need them.
+    pub shards_joined: u64,
     /// Envelopes that lost their bodies to retention.
     pub pruned: u64,
     /// Published envelopes that no peer is known to have, now.

@@ -8,13 +8,12 @@ use crate::custody::Custody;
 use crate::input::Timer;
 use crate::node::Node;
 use crate::requests::Purpose;
-use crate::settings::Coverage;
 use crate::store::{Store, StoreError};
 use std::collections::BTreeMap;
 use tidepool_protocol::body::Checkpoint;
 use tidepool_protocol::envelope::LogId;
 use tidepool_protocol::sync::SyncRequest;
-use tidepool_protocol::{Body, Envelope, Kind, Shard, Slot, TimeMs};
+use tidepool_protocol::{Body, Envelope, Kind, TimeMs};
 use tidepool_views::{ReadError, index, logs};
 
 /// Logs that are remembered as incomplete.
@@ -78,14 +77,6 @@ impl Gaps {
     }
 }
 
-/// Whether a node of this coverage holds `slot`.
-fn holds(coverage: &Coverage, slot: Slot, shards: u16) -> bool {
-    match coverage {
-        Coverage::Archive => true,
-        Coverage::Shards(held) => Shard::of(slot, shards).is_none_or(|shard| held.contains(&shard)),
-    }
-}
-
 impl<S: Store, C: Custody> Node<S, C> {
     /// An envelope was written: notes what it shows to be lacking. `gap` when nothing is held at the place before it.
     pub(crate) fn note_gaps(&mut self, envelope: &Envelope, gap: bool) -> Result<(), ReadError> {
@@ -108,7 +99,7 @@ impl<S: Store, C: Custody> Node<S, C> {
     }
 
     fn want(&mut self, log: LogId, upto: u64) {
-        let held = holds(&self.settings.coverage, log.scope.slot(), self.rules.genesis().params.shards);
+        let held = self.settings.coverage.holds(log.scope.slot(), self.rules.genesis().params.shards);
         if held && self.gaps.want(log, upto, self.now) {
             self.set_timer(Timer::Gaps, self.now.plus_ms(PATIENCE_MS));
         }

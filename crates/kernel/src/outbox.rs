@@ -9,10 +9,10 @@ mod tests;
 
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
-use tidepool_protocol::TimeMs;
 use tidepool_protocol::limits::GOSSIP_AGE_MS_MAX;
 use tidepool_protocol::slot::Topic;
 use tidepool_protocol::sync::{Class, Point, Range, SlotRun};
+use tidepool_protocol::{Slot, TimeMs};
 use tidepool_views::{Cursor, RowWrite};
 
 use crate::digest::Tree;
@@ -67,6 +67,11 @@ impl Outgoing {
 
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// The slots in which something waits.
+    pub(crate) fn slots(&self) -> BTreeSet<Slot> {
+        self.of_tree.keys().map(|tree| tree.slot).collect()
     }
 
     /// Takes in what `row` holds. Returns rows that have to go, when the outbox is full: the oldest are left to

@@ -52,11 +52,21 @@ impl NodeSettings {
 pub enum Coverage {
     /// All: an archive, or a node of a development network.
     Archive,
-    /// Those of these shards: duty shards and those that its agents read or write.
+    /// Those of these shards: duty shards and those that an operator names, when the node is made. Those that its agents
+    /// read or write come to them while it runs.
     Shards(BTreeSet<Shard>),
 }
 
 impl Coverage {
+    /// Whether `slot` is one of them, where there are so many `shards`.
+    #[must_use]
+    pub fn holds(&self, slot: Slot, shards: u16) -> bool {
+        match self {
+            Self::Archive => true,
+            Self::Shards(held) => Shard::of(slot, shards).is_none_or(|shard| held.contains(&shard)),
+        }
+    }
+
     /// The topics to join.
     #[must_use]
     pub fn topics(&self, genesis: &NetworkGenesis) -> Vec<Topic> {

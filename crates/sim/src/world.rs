@@ -454,12 +454,7 @@ impl Member {
 
     /// Whether it holds `slot`.
     pub(crate) fn covers(&self, slot: Slot) -> bool {
-        match &self.settings.coverage {
-            tidepool_kernel::Coverage::Archive => true,
-            tidepool_kernel::Coverage::Shards(shards) => {
-                Shard::of(slot, self.settings.genesis.params.shards).is_none_or(|shard| shards.contains(&shard))
-            }
-        }
+        self.settings.coverage.holds(slot, self.settings.genesis.params.shards)
     }
 
     fn new(scenario: &Scenario, cast: &Cast, genesis: &NetworkGenesis, seed: u64, at: usize) -> Self {

@@ -128,6 +128,12 @@ pub struct Run {
     /// Carry others that nobody reaches, as a relay.
     #[arg(long)]
     pub relay: bool,
+    /// Hold every shard (`archive`), or the node's duty shards, those that its agents need and those of --shard (`shards`).
+    #[arg(long, value_name = "WORD")]
+    pub coverage: Option<crate::config::CoverageWord>,
+    /// With --coverage shards: hold this shard, too; can be repeated.
+    #[arg(long, value_name = "NUMBER")]
+    pub shard: Vec<u16>,
     /// Join a private network: the file with its key (mode 0600), the same on all its nodes. QUIC is off then.
     #[arg(long, value_name = "FILE")]
     pub network_key: Option<PathBuf>,
@@ -153,6 +159,8 @@ impl Run {
             listen: Vec::new(),
             seed: Vec::new(),
             relay: false,
+            coverage: None,
+            shard: Vec::new(),
             network_key: None,
             api: None,
             accept_lost_tail: false,

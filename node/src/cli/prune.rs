@@ -7,7 +7,7 @@ use crate::runtime;
 use crate::runtime::control::{self, Answer, Ask, Pruned};
 use clap::Args;
 use tidepool_kernel::retention::plan;
-use tidepool_kernel::{Coverage, Custody, Input, Node, NodeSettings, Outbox, StoreError, Timer};
+use tidepool_kernel::{Custody, Input, Node, NodeSettings, Outbox, StoreError, Timer};
 use tidepool_protocol::signer::Domain;
 use tidepool_protocol::{PublicKey, Signature};
 
@@ -36,7 +36,7 @@ pub(super) fn prune(wanted: &PruneArgs) -> Result<Exit, Failure> {
         Ok(held) => {
             let store = held.open()?;
             let retention = held.config.store.retention();
-            let planned = plan(&store, &held.genesis, &Coverage::Archive, retention, runtime::now());
+            let planned = plan(&store, &held.genesis, retention, runtime::now());
             let planned = planned.map_err(StoreError::from)?;
             if wanted.dry_run {
                 store.close()?;
@@ -70,6 +70,7 @@ fn of_running(wanted: &PruneArgs, locked: &Failure) -> Result<Vec<Pruned>, Failu
 fn carry_out(held: &store::Held, store: tidepool_store::SledStore) -> Result<(), Failure> {
     let keys = runtime::node_keys(held.directory.path())?;
     let settings = NodeSettings {
+        coverage: tidepool_kernel::held(&store).map_err(StoreError::from)?,
         retention: held.config.store.retention(),
         checkpoint_ms: 0,
         ..NodeSettings::archive(held.genesis.clone(), keys.node_id(), keys.public_key())

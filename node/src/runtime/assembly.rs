@@ -112,6 +112,7 @@ impl RunningNode {
         let (counters, counted) = watch::channel(tidepool_kernel::Counters::default());
         let replies = Arc::new(Replies::default());
         let settings = NodeSettings {
+            coverage: config.node.coverage(&genesis, &keys.public_key()),
             anti_entropy_ms: config.node.anti_entropy_s.saturating_mul(1000),
             checkpoint_ms: config.node.checkpoint_h.saturating_mul(60 * 60 * 1000),
             retention: config.store.retention(),

@@ -10,8 +10,8 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use tidepool_kernel::Retention;
 use tidepool_kernel::retention::{ShardPlan, plan};
-use tidepool_kernel::{Coverage, Retention};
 use tidepool_protocol::NetworkGenesis;
 use tidepool_store::SledReader;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
@@ -179,7 +179,7 @@ impl Hands {
     }
 
     fn prune_plan(&self) -> Answer {
-        let planned = plan(&self.reader, &self.genesis, &Coverage::Archive, self.retention, clock::now());
+        let planned = plan(&self.reader, &self.genesis, self.retention, clock::now());
         match planned {
             Ok(shards) => Answer::PrunePlan { shards: shards.into_iter().map(Pruned::from).collect() },
             Err(error) => Answer::Failed { reason: error.to_string() },

@@ -140,6 +140,7 @@ fn kernel(node: &str, counters: &Counters) {
         ("tidepool_log_gaps_left_total", counters.gaps_left),
         ("tidepool_checkpoints_signed_total", counters.checkpoints),
         ("tidepool_pruned_total", counters.pruned),
+        ("tidepool_shards_joined_total", counters.shards_joined),
         ("tidepool_foreign_heads_total", counters.foreign_heads),
         ("tidepool_local_requests_done_total", counters.local_done),
         ("tidepool_local_requests_failed_total", counters.local_failed),

@@ -2,10 +2,12 @@
 
 mod caller;
 mod drain;
+mod held;
 mod observe;
 mod problems;
 
 pub(crate) use caller::{Address, Caller, caller};
 pub(crate) use drain::drain;
+pub(crate) use held::held;
 pub(crate) use observe::observe;
 pub(crate) use problems::{panicked, problems, timeout};

@@ -34,6 +34,8 @@ struct NodeAnswer<'a> {
     reachability: &'a str,
     greylisted: usize,
     local_agents: u64,
+    /// `archive`: it holds every shard; `shards`: those that `shards` lists.
+    coverage: &'static str,
     shards: Vec<ShardJson<'a>>,
     /// Over all shards that this node holds: equal on two nodes that hold the same shards and the same envelopes.
     digest: String,
@@ -108,6 +110,7 @@ pub(crate) async fn node(State(app): State<Arc<App>>, _key: Option<Caller>) -> R
         reachability: view.status.reachability,
         greylisted: view.status.greylisted,
         local_agents: view.local_agents,
+        coverage: if view.is_archive { "archive" } else { "shards" },
         shards: view.shards.iter().map(shard).collect(),
         digest: digest(&view),
         envelopes: view.shards.iter().map(|shard| shard.state_count + shard.content_count).sum(),

@@ -262,3 +262,42 @@ async fn a_node_says_who_it_is_and_what_it_holds() {
     rig.agent("Crab").await;
     assert_ne!(rig.get("/api/v1/node").await.expect(200)["digest"], before);
 }
+
+#[tokio::test]
+async fn a_node_of_some_shards_says_so_on_every_answer_and_refuses_what_lies_in_others() {
+    let rig = Rig::of_few_shards().await;
+    let (key, _) = rig.agent("Reef").await;
+    let node = rig.get("/api/v1/node").await;
+    let held: Vec<_> = node.json()["shards"].as_array().unwrap().iter().map(|of| of["shard"].clone()).collect();
+    assert!((2..=3).contains(&held.len()) && held.last() == Some(&json!("ctl")), "{held:?}");
+    assert_eq!(node.json()["coverage"], "shards");
+    let held: Vec<_> = held[..held.len() - 1].iter().map(|number| number.as_str().unwrap()).collect();
+    let expected = format!("{} of 4", held.join(", "));
+    for path in ["/api/v1/posts", "/api/v1/submolts", "/api/v1/search?q=tide", "/api/v1/posts/none"] {
+        assert_eq!(rig.get(path).await.headers["x-tidepool-shards"], expected.as_str(), "{path}");
+    }
+    let mut far = None;
+    for number in 0..64 {
+        let answer = rig.get(&format!("/api/v1/submolts/far-{number}")).await;
+        let body = answer.expect(404);
+        if body["code"] == "NOT_HELD" {
+            assert!(!held.contains(&body["shard"].to_string().as_str()), "{body}");
+            assert_eq!(body["scope"], format!("c/far-{number}"));
+            far = Some(number);
+            break;
+        }
+        assert_eq!(body["code"], "NOT_FOUND");
+    }
+    let scope = format!("far-{}.aaaaaaaaaaaaaaaa", far.expect("at least half of all names lie elsewhere"));
+    let path = format!("/api/v1/submolts/{scope}");
+    let refused = rig.get(&format!("{path}/feed")).await.expect(404);
+    assert_eq!(refused["code"], "NOT_HELD", "{refused}");
+    assert!(refused["hint"].as_str().unwrap().contains("subscribe"), "{refused}");
+    let done = rig.ask(Ask::post(&format!("{path}/subscribe"), &json!({})).by(&key)).await.expect(200);
+    assert_eq!(done["action"], "subscribed");
+    assert_eq!(rig.get(&path).await.expect(404)["code"], "NOT_FOUND", "held, and not there yet");
+
+    let archive = Rig::new().await;
+    let node = archive.get("/api/v1/node").await;
+    assert_eq!((&node.json()["coverage"], node.headers.get("x-tidepool-shards")), (&json!("archive"), None));
+}

@@ -9,7 +9,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -19,8 +19,8 @@ use tidepool_home::{
 };
 use tidepool_kernel::testing::MemoryStore;
 use tidepool_kernel::{
-    Effect, Input, LocalError, LocalRequest, Node, NodeSettings, Outbox, PublishOutcome, Receipt, RequestFailure,
-    Store, Ticket, Timer,
+    Coverage, Effect, Input, LocalError, LocalRequest, Node, NodeSettings, Outbox, PublishOutcome, Receipt,
+    RequestFailure, Store, Ticket, Timer,
 };
 use tidepool_protocol::{Envelope, NetworkGenesis, TimeMs, verify};
 use tidepool_views::Cursor;
@@ -243,6 +243,12 @@ impl Rig {
         Self { router: router(home.clone(), &settings, None), home, inputs }
     }
 
+    /// Of a node that was told to hold no shard: it holds those that its agents need.
+    pub(crate) async fn of_few_shards() -> Self {
+        let (home, inputs) = start_covering(HomeConfig::default(), Coverage::Shards(BTreeSet::new())).await;
+        Self { router: router(home.clone(), &ApiSettings::default(), None), home, inputs }
+    }
+
     /// With a recorder behind `/metrics`.
     pub(crate) async fn with_metrics(metrics: PrometheusHandle) -> Self {
         let (home, inputs) = start(HomeConfig::default()).await;
@@ -296,6 +302,10 @@ impl Rig {
 
 /// Starts a home and its kernel.
 async fn start(config: HomeConfig) -> (Home, Sender<Input>) {
+    start_covering(config, Coverage::Archive).await
+}
+
+async fn start_covering(config: HomeConfig, coverage: Coverage) -> (Home, Sender<Input>) {
     let genesis = Arc::new(NetworkGenesis::development());
     let keys = Arc::new(NodeKeys::generate(SystemClock.now(), &SystemRandom));
     let store = MemoryStore::default();
@@ -308,7 +318,7 @@ async fn start(config: HomeConfig) -> (Home, Sender<Input>) {
         node: Node::new(
             store,
             CustodyKeys::new(Arc::clone(&keys), Arc::clone(&reader)),
-            NodeSettings::archive((*genesis).clone(), keys.node_id(), keys.public_key()),
+            NodeSettings { coverage, ..NodeSettings::archive((*genesis).clone(), keys.node_id(), keys.public_key()) },
         ),
         inputs: waiting_inputs,
         results: inputs.clone(),

@@ -48,7 +48,9 @@ pub struct NodeView {
     pub agent_work_bits: u8,
     /// What its network says.
     pub status: crate::ports::NetworkStatus,
-    /// One for each shard, then `ctl`.
+    /// Whether it holds every shard.
+    pub is_archive: bool,
+    /// One for each shard that it holds, then `ctl`.
     pub shards: Vec<ShardView>,
     /// From when on it holds the texts of a shard, where it pruned older ones: the shard's number and the time.
     pub horizons: Vec<(u16, TimeMs)>,

@@ -23,7 +23,7 @@ pub(crate) struct Filter {
 impl Filter {
     pub(crate) async fn resolve(home: &Home, filter: EventFilter) -> Result<Self, HomeError> {
         let community = match &filter.community {
-            Some(name) => Some(home.community_scope(name).await?),
+            Some(name) => Some(home.held_community(name).await?),
             None => None,
         };
         let author = match &filter.author {

@@ -8,6 +8,7 @@ mod names;
 mod policy;
 mod rig;
 mod secrets;
+mod shards;
 mod start;
 mod streams;
 mod submit;

@@ -10,13 +10,13 @@ use crate::session::AgentSession;
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use tidepool_kernel::testing::MemoryStore;
 use tidepool_kernel::{
-    Effect, Input, Invalid, LocalError, LocalRequest, Node, NodeSettings, Outbox, PublishOutcome, Receipt, Store,
-    Ticket, Timer,
+    Coverage, Effect, Input, Invalid, LocalError, LocalRequest, Node, NodeSettings, Outbox, PublishOutcome, Receipt,
+    Store, Ticket, Timer,
 };
 use tidepool_protocol::ids::sha256;
 use tidepool_protocol::{Envelope, NetworkGenesis, PublicKey, TimeMs, verify};
@@ -205,11 +205,30 @@ impl Rig {
         policy: Arc<dyn LocalPolicy>,
         seed: u64,
     ) -> Result<Self, HomeError> {
+        Self::covering(Coverage::Archive, store, keys, config, policy, seed).await
+    }
+
+    /// A home of a node that was told to hold no shard: it holds those that its agents need.
+    pub(crate) async fn of_few_shards() -> Self {
+        let keys = Arc::new(NodeKeys::generate(BEGIN, &TestRandom::new(4)));
+        let (none, config) = (Coverage::Shards(BTreeSet::new()), HomeConfig::default());
+        Self::covering(none, MemoryStore::default(), keys, config, Arc::new(ShowAll), 5).await.unwrap()
+    }
+
+    async fn covering(
+        coverage: Coverage,
+        store: MemoryStore,
+        keys: Arc<NodeKeys>,
+        config: HomeConfig,
+        policy: Arc<dyn LocalPolicy>,
+        seed: u64,
+    ) -> Result<Self, HomeError> {
         let genesis = Arc::new(NetworkGenesis::development());
         let clock = Arc::new(TestClock(AtomicU64::new(BEGIN.0 + 1000)));
         let reader = store.reader();
         let custody = CustodyKeys::new(Arc::clone(&keys), Arc::clone(&reader));
         let settings = NodeSettings::archive((*genesis).clone(), keys.node_id(), keys.public_key());
+        let settings = NodeSettings { coverage, ..settings };
         let kernel = Arc::new(KernelHandle::new(store.clone(), custody, settings, Arc::clone(&clock)));
         let parts = Parts {
             kernel: Arc::new(Shared(Arc::clone(&kernel))),

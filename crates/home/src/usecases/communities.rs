@@ -33,9 +33,9 @@ impl Home {
     /// The community that is called `name`, or whose full scope it is.
     ///
     /// # Errors
-    /// [`HomeError::NotFound`].
+    /// [`HomeError::NotFound`], or [`HomeError::NotHeld`] when it lies in a shard that this node does not hold.
     pub async fn community(&self, viewer: Option<&AgentSession>, name: &str) -> Result<Community, HomeError> {
-        let scope = self.community_scope(name).await?;
+        let scope = self.held_community(name).await?;
         let viewer = viewer.map(|session| session.id);
         self.read(move |inner| inner.community(viewer, &scope)).await
     }
@@ -131,7 +131,7 @@ impl Home {
         on: bool,
     ) -> Result<SubscribeOutcome, HomeError> {
         self.may_write(session).await?;
-        let scope = self.community_scope(name).await?;
+        let scope = self.community_to_hold(name).await?;
         let subject = tidepool_protocol::ids::sha256(&[scope.to_string().as_bytes()]);
         let _order = self.inner.order.lock(session.id, &subject).await;
         let (agent, asked) = (AuthorId::from(session.id), scope.clone());

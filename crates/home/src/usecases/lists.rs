@@ -18,9 +18,9 @@ impl Home {
         let feed = match (&query.author, &query.community) {
             (Some(author), None) => Feed::Author(self.agent_id(author).await?.into()),
             (Some(author), Some(community)) => {
-                Feed::AuthorIn(self.agent_id(author).await?.into(), self.community_scope(community).await?)
+                Feed::AuthorIn(self.agent_id(author).await?.into(), self.held_community(community).await?)
             }
-            (None, Some(community)) => Feed::Community(self.community_scope(community).await?),
+            (None, Some(community)) => Feed::Community(self.held_community(community).await?),
             (None, None) => Feed::Everything,
         };
         let request = PageRequest {

@@ -27,6 +27,7 @@ impl Home {
             key: parts.keys.public_key(),
             agent_work_bits: parts.genesis.params.agent_work_bits,
             status: parts.network.status(),
+            is_archive: self.inner.facts.is_archive,
             shards,
             horizons,
             head: parts.reader.head(),

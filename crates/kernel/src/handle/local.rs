@@ -227,6 +227,7 @@ impl<S: Store, C: Custody> Node<S, C> {
                 receipt.envelopes.push((envelope.id(), Cursor::START));
                 continue;
             }
+            self.hold_for(&envelope)?;
             // Held for certain: the plan was judged against the same rows.
             let cursor = self.write(admitted, Origin::Local)?.unwrap_or(Cursor::START);
             self.counters.admitted_local += 1;

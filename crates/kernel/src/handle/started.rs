@@ -31,7 +31,8 @@ impl<S: Store, C: Custody> Node<S, C> {
         self.reload_outbox()?;
         self.forget_cursors()?;
         self.reload_checkpoints()?;
-        self.start_retention()?;
+        self.start_coverage()?;
+        self.start_retention();
         for topic in self.settings.coverage.topics(self.rules.genesis()) {
             self.out.push(Effect::Join(topic));
         }

@@ -3,8 +3,7 @@
 //! First the horizon is durable and peers are told; then the bodies go. So a node never promises what it has not got.
 
 use super::{
-    Counted, DAY_MS, HorizonRow, PRUNED, PRUNED_KNOWN, Retention, count, horizon_of, horizon_row, horizons, number,
-    plan,
+    Counted, DAY_MS, HorizonRow, PRUNED, PRUNED_KNOWN, Retention, count, horizon_of, horizon_row, number, plan,
 };
 use crate::custody::Custody;
 use crate::digest::{self, Tree};
@@ -41,16 +40,11 @@ impl Pruning {
 }
 
 impl<S: Store, C: Custody> Node<S, C> {
-    /// Says what is no longer held, and sets the time for the first look.
-    pub(crate) fn start_retention(&mut self) -> Result<(), StoreError> {
-        let horizons = horizons(&self.store, self.rules.genesis().params.shards)?;
-        if !horizons.is_empty() {
-            self.set_horizons(&horizons);
-        }
+    /// Sets the time for the first look.
+    pub(crate) fn start_retention(&mut self) {
         if self.settings.retention != Retention::ARCHIVE {
             self.set_timer(Timer::Prune, self.now.plus_ms(STEP_MS));
         }
-        Ok(())
     }
 
     pub(crate) fn on_prune_timer(&mut self) -> Result<(), StoreError> {
@@ -66,8 +60,7 @@ impl<S: Store, C: Custody> Node<S, C> {
     /// Finds out how far each shard is to be pruned, and makes that known before anything goes.
     fn begin_pruning(&mut self) -> Result<(), StoreError> {
         let shards = self.rules.genesis().params.shards;
-        let (coverage, retention, now) = (&self.settings.coverage, self.settings.retention, self.now);
-        let plans = plan(&self.store, self.rules.genesis(), coverage, retention, now)?;
+        let plans = plan(&self.store, self.rules.genesis(), self.settings.retention, self.now)?;
         for plan in plans {
             let row = horizon_of(&self.store, plan.shard)?;
             if plan.horizon > row.horizon {
@@ -81,8 +74,7 @@ impl<S: Store, C: Custody> Node<S, C> {
         }
         if !self.pruning.is_idle() {
             self.close_turn()?;
-            let horizons = horizons(&self.store, shards)?;
-            self.set_horizons(&horizons);
+            self.cover_anew()?;
         }
         Ok(())
     }

@@ -15,7 +15,6 @@ mod job;
 
 pub(crate) use job::Pruning;
 
-use crate::settings::Coverage;
 use bytes::Bytes;
 use tidepool_protocol::sync::Horizon;
 use tidepool_protocol::{NetworkGenesis, Shard, Slot, TimeMs};
@@ -58,21 +57,18 @@ pub struct ShardPlan {
     pub kept_bytes: u64,
 }
 
-/// What pruning takes away at `now`, shard by shard: a function of rows, policy and day.
+/// What pruning takes away at `now`, shard by shard: a function of rows, policy and day. A shard that the node holds no
+/// longer is pruned like the others: what was kept of it is kept as long as anything else.
 ///
 /// # Errors
 /// When the store cannot be read.
 pub fn plan(
     rows: &dyn Rows,
     genesis: &NetworkGenesis,
-    coverage: &Coverage,
     retention: Retention,
     now: TimeMs,
 ) -> Result<Vec<ShardPlan>, ReadError> {
-    let shards = (0..genesis.params.shards).map(Shard).filter(|shard| match coverage {
-        Coverage::Archive => true,
-        Coverage::Shards(held) => held.contains(shard),
-    });
+    let shards = (0..genesis.params.shards).map(Shard);
     shards.map(|shard| plan_shard(rows, shard, retention, now)).collect()
 }
 

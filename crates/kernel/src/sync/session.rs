@@ -238,6 +238,15 @@ impl<S: Store, C: Custody> Node<S, C> {
         self.advance(peer)
     }
 
+    /// The same with what is covered now: when a session is under way, again when one ends.
+    pub(crate) fn begin_session_anew(&mut self, peer: Peer) -> Result<(), StoreError> {
+        if self.syncing.sessions.contains_key(&peer) {
+            self.syncing.wanted.insert(peer);
+            return Ok(());
+        }
+        self.begin_session(peer)
+    }
+
     /// The peer is gone, or did not answer.
     pub(crate) fn end_session(&mut self, peer: &Peer) -> Result<(), StoreError> {
         self.syncing.wanted.remove(peer);

@@ -186,6 +186,13 @@ impl Network {
         self.start(at);
     }
 
+    /// Starts a node that crashed with other settings.
+    pub fn restart_with(&mut self, at: usize, change: impl FnOnce(&mut NodeSettings)) {
+        change(&mut self.members[at].settings);
+        self.members[at].topics.clear();
+        self.start(at);
+    }
+
     /// A node's key, under which peers know it.
     #[must_use]
     pub fn peer(&self, at: usize) -> Peer {

@@ -4,6 +4,7 @@
 mod anti_entropy;
 mod bad_input;
 mod convergence;
+mod coverage;
 mod delivery;
 mod local;
 mod logs;

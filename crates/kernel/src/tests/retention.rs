@@ -2,10 +2,10 @@
 //! cover is equal.
 
 use super::*;
+use crate::digest;
 use crate::retention::{Retention, plan};
 use crate::store::Store;
 use crate::testing::MemoryStore;
-use crate::{Coverage, digest};
 use std::collections::BTreeMap;
 use tidepool_protocol::Shard;
 use tidepool_views::queries::{Feed, Paging, Sort, posts};
@@ -159,7 +159,7 @@ fn a_limit_of_bytes_drops_whole_days_and_never_today() {
     let genesis = network();
     let shard = Shard::of(general().slot(), genesis.params.shards).unwrap();
     let plan_of = |retention| {
-        let plans = plan(store, &genesis, &Coverage::Archive, retention, world.net.now).unwrap();
+        let plans = plan(store, &genesis, retention, world.net.now).unwrap();
         *plans.iter().find(|plan| plan.shard == shard).unwrap()
     };
     let all = plan_of(Retention::ARCHIVE);
