@@ -5,7 +5,7 @@
 
 use crate::content;
 use crate::identity;
-use crate::index::{self, Entry};
+use crate::index::{self, Entry, Found, Spot};
 use crate::logs::insert::{Placed, check_crowd, insert, trim};
 use crate::overlay::Overlay;
 use crate::port::{Cursor, Envelopes, Origin, ReadError, Stored};
@@ -87,12 +87,16 @@ fn fold_into(
     mut work: Work,
 ) -> Result<Folded, ReadError> {
     let id = stored.envelope.id();
-    if index::by_short(overlay, &id.short())?.is_some() {
-        return Ok(Folded::default());
-    }
+    let spoken_of = match index::find(overlay, &id.short())? {
+        Some(Found::Here(_)) => return Ok(Folded::default()),
+        Some(Found::SpokenOf(spot)) => Some(spot),
+        None => None,
+    };
+    work.unheard_of = spoken_of.is_none();
+    let spot = spoken_of.unwrap_or(Spot::of(stored.cursor));
     let kind = stored.envelope.header().kind;
     let body = stored.envelope.body().is_some();
-    let entry = Entry { id, cursor: stored.cursor, kind, body, applied: false, core: None, content: None };
+    let entry = Entry { id, spot, cursor: stored.cursor, kind, body, applied: false, core: None, content: None };
     index::put(overlay, &entry);
     if kind.is_identity_operation() {
         let core = identity::fold::arrived(overlay, stored, admitted, genesis, &mut work)?;
@@ -147,7 +151,7 @@ fn logged(
         }
         Placed::Plain => {
             let core = Author::default().judge(overlay, &entry, header, Default::default())?;
-            settle_one(overlay, stored, &entry, core, genesis)?;
+            settle_one(overlay, stored, &entry, (core, work.unheard_of), genesis)?;
         }
         Placed::Judged => {}
     }

@@ -36,7 +36,7 @@ pub fn prune(overlay: &mut Overlay<'_>, cursor: Cursor, genesis: &NetworkGenesis
     if entry.applied
         && let Ok(Some(body)) = Body::decode(header.kind, body)
     {
-        content::retract(overlay, &stored, &body, genesis)?;
+        content::retract(overlay, &stored, &body, entry.spot, genesis)?;
     }
     // Content may have taken back its own reason.
     let entry = index::get(overlay, &id)?.unwrap_or(entry);

@@ -10,6 +10,8 @@ use std::collections::BTreeSet;
 pub(crate) struct Work {
     /// Whether the log is folded again: what it still holds is held for a reason that may only come later in it.
     pub(crate) again: bool,
+    /// Whether nobody spoke of the envelope before it came.
+    pub(crate) unheard_of: bool,
     /// Whether nothing is held at the position before the one that came.
     pub(crate) gap: bool,
     /// Stretches of logs in which a verdict may have changed.

@@ -19,8 +19,9 @@ use std::time::{Duration, Instant};
 use tidepool_protocol::NetworkId;
 use tidepool_views::{Cursor, ReadError};
 
-/// The newest layout that this program reads and writes.
-pub(crate) const FORMAT_VERSION: u32 = 1;
+/// The newest layout that this program reads, and the one that it writes. 2: derived rows about one envelope stand under
+/// its spot; those of version 1 are computed again.
+pub(crate) const FORMAT_VERSION: u32 = 2;
 
 const FORMAT_FILE: &str = "FORMAT";
 /// The engine's own directory.
@@ -38,18 +39,21 @@ pub(crate) fn open(path: &Path, settings: &OpenSettings) -> Result<Shared, OpenE
         }
         quarantine::remind(path);
     }
-    check_format(path, settings.network)?;
+    let is_older = check_format(path, settings.network)? < FORMAT_VERSION;
     let tail = Tail::read(&path.join(ENGINE_DIR)).map_err(OpenError::io(path))?;
     let engine = open_engine(path, settings, tail.as_ref())?;
     let (marker, acknowledged) = Marker::open(&path.join("acknowledged")).map_err(OpenError::io(path))?;
     let recovered = match suspect_path(path).exists() && settings.on_damage == OnDamage::PutAside {
         // Derived rows heal by a fold. Whether anything else is damaged must be known before the node says that it serves.
-        true => quarantine::check(&engine).and_then(|()| recover(path, settings, &engine, acknowledged)),
-        false => recover(path, settings, &engine, acknowledged),
+        true => quarantine::check(&engine).and_then(|()| recover(path, settings, &engine, (acknowledged, is_older))),
+        false => recover(path, settings, &engine, (acknowledged, is_older)),
     };
     match recovered {
         Ok(Recovered::Whole(state)) => {
             settle_suspicion(path, &engine, state.meta).map_err(OpenError::io(path))?;
+            if is_older {
+                upgrade(path, &engine, state.meta, settings.network).map_err(OpenError::io(path))?;
+            }
             Ok(Shared::new(engine, path.to_owned(), settings.clone(), (marker, state.meta, state.writer)))
         }
         Ok(Recovered::TailLost(state)) if tail.as_ref().is_some_and(|tail| tail.goes_beyond(state.writer.head)) => {
@@ -82,16 +86,20 @@ pub(crate) fn open(path: &Path, settings: &OpenSettings) -> Result<Shared, OpenE
 /// Reads the mark of a directory that must be a store already.
 pub(super) fn check_existing(path: &Path, network: NetworkId) -> Result<(), OpenError> {
     if path.join(FORMAT_FILE).exists() {
-        check_format(path, network)
+        check_format(path, network).map(drop)
     } else {
         Err(OpenError::Foreign { path: path.to_owned() })
     }
 }
 
-/// Reads the mark of the directory, or makes it in an empty one.
-fn check_format(path: &Path, network: NetworkId) -> Result<(), OpenError> {
+fn hex(network: NetworkId) -> String {
+    network.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Reads the mark of the directory, or makes it in an empty one. Its version.
+fn check_format(path: &Path, network: NetworkId) -> Result<u32, OpenError> {
     let file = path.join(FORMAT_FILE);
-    let network = network.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let network = hex(network);
     match fs::read_to_string(&file) {
         Ok(text) => {
             let foreign = || OpenError::Foreign { path: path.to_owned() };
@@ -107,7 +115,7 @@ fn check_format(path: &Path, network: NetworkId) -> Result<(), OpenError> {
             }
             let found = found.ok_or_else(foreign)?.to_owned();
             if found == network {
-                Ok(())
+                Ok(version)
             } else {
                 Err(OpenError::OtherNetwork { path: path.to_owned(), found, expected: network })
             }
@@ -122,7 +130,7 @@ fn check_format(path: &Path, network: NetworkId) -> Result<(), OpenError> {
             let written = fs::File::create(&file)
                 .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
                 .and_then(|()| fs::File::open(path)?.sync_all());
-            written.map_err(OpenError::io(file))
+            written.map(|()| FORMAT_VERSION).map_err(OpenError::io(file))
         }
         Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
             Err(OpenError::Foreign { path: path.to_owned() })
@@ -176,7 +184,7 @@ fn recover(
     path: &Path,
     settings: &OpenSettings,
     engine: &Engine,
-    acknowledged: Acknowledged,
+    (acknowledged, is_older): (Acknowledged, bool),
 ) -> Result<Recovered, ReadError> {
     let meta = engine.get(&META)?;
     let mut meta = match meta {
@@ -200,7 +208,10 @@ fn recover(
         }
     }
     let lost = batch < acknowledged.batch;
-    let derived_upto = derived_state(path, &mut meta, &mut active, (batch, head), lost)?;
+    if is_older {
+        tracing::warn!("the store is of an older layout; derived rows are computed again");
+    }
+    let derived_upto = derived_state(path, &mut meta, &mut active, (batch, head), lost || is_older)?;
     let writer = Writer {
         active_since: (!active.is_empty()).then(Instant::now),
         active,
@@ -224,7 +235,7 @@ fn derived_state(
     meta: &mut Meta,
     active: &mut Memtable,
     (batch, head): (u64, Cursor),
-    lost: bool,
+    untrue: bool,
 ) -> Result<Cursor, ReadError> {
     let redo = match redo::read(path) {
         Ok(redo) => redo,
@@ -244,7 +255,7 @@ fn derived_state(
     if suspect {
         tracing::warn!("something could not be read back; derived rows are computed again");
     }
-    let certain = !lost && !suspect && meta.derived_upto <= head;
+    let certain = !untrue && !suspect && meta.derived_upto <= head;
     match redo {
         Some((target, rows)) if certain => {
             for row in &rows {
@@ -263,17 +274,32 @@ fn derived_state(
     }
 }
 
+/// Makes the new generation durable that an older layout led to, then says that the directory is of this one.
+fn upgrade(path: &Path, engine: &Engine, meta: Meta, network: NetworkId) -> std::io::Result<()> {
+    put_meta(engine, meta)?;
+    let (file, fresh) = (path.join(FORMAT_FILE), path.join("FORMAT.new"));
+    let mut written = fs::File::create(&fresh)?;
+    written.write_all(format!("{FORMAT_MARK} {FORMAT_VERSION} {}\n", hex(network)).as_bytes())?;
+    written.sync_all()?;
+    fs::rename(fresh, file)?;
+    fs::File::open(path)?.sync_all()
+}
+
+fn put_meta(engine: &Engine, meta: Meta) -> std::io::Result<()> {
+    let mut batch = ::sled::Batch::default();
+    batch.insert(&META, meta.seal().map_err(std::io::Error::other)?);
+    engine.apply(batch).map_err(std::io::Error::other)?;
+    engine.write_out().map_err(std::io::Error::other)?;
+    engine.sync()
+}
+
 /// Makes the new generation durable that a suspicion led to, and forgets the suspicion.
 fn settle_suspicion(path: &Path, engine: &Engine, meta: Meta) -> std::io::Result<()> {
     let suspect = suspect_path(path);
     if !suspect.exists() {
         return Ok(());
     }
-    let mut batch = ::sled::Batch::default();
-    batch.insert(&META, meta.seal().map_err(std::io::Error::other)?);
-    engine.apply(batch).map_err(std::io::Error::other)?;
-    engine.write_out().map_err(std::io::Error::other)?;
-    engine.sync()?;
+    put_meta(engine, meta)?;
     fs::remove_file(suspect)
 }
 

@@ -2,6 +2,7 @@
 
 use super::keys::{self, Short};
 use crate::codec::Unpack;
+use crate::index::{self, Spot};
 use crate::overlay::Overlay;
 use crate::port::{ReadError, Rows};
 use crate::rank::Votes;
@@ -92,16 +93,23 @@ impl Item {
     }
 }
 
-pub(crate) fn get(rows: &dyn Rows, id: &Short) -> Result<Option<Item>, ReadError> {
-    rows.get(&keys::item(id))?.map(|row| Item::read(&row)).transpose()
+/// The item at `spot`, if it stands.
+pub(crate) fn get(rows: &dyn Rows, spot: Spot) -> Result<Option<Item>, ReadError> {
+    rows.get(&keys::item(spot))?.map(|row| Item::read(&row)).transpose()
 }
 
-pub(crate) fn put(overlay: &mut Overlay<'_>, id: &Short, item: &Item) {
-    overlay.put(keys::item(id), item.write());
+/// The item with this id, if it stands, and where.
+pub(crate) fn find(rows: &dyn Rows, id: &Short) -> Result<Option<(Spot, Item)>, ReadError> {
+    let Some(spot) = index::spot(rows, id)? else { return Ok(None) };
+    Ok(get(rows, spot)?.map(|item| (spot, item)))
 }
 
-pub(crate) fn delete(overlay: &mut Overlay<'_>, id: &Short) {
-    overlay.delete(keys::item(id));
+pub(crate) fn put(overlay: &mut Overlay<'_>, spot: Spot, item: &Item) {
+    overlay.put(keys::item(spot), item.write());
+}
+
+pub(crate) fn delete(overlay: &mut Overlay<'_>, spot: Spot) {
+    overlay.delete(keys::item(spot));
 }
 
 /// What hangs below a post or comment. Kept whether that is here or not, because its answers may leave it later than it
@@ -114,24 +122,24 @@ pub(crate) struct Tree {
     pub(crate) comments: u32,
 }
 
-/// What hangs below `id`.
-pub(crate) fn tree(rows: &dyn Rows, id: &Short) -> Result<Tree, ReadError> {
-    let Some(row) = rows.get(&keys::tree(id))? else { return Ok(Tree::default()) };
+/// What hangs below the item at `spot`.
+pub(crate) fn tree(rows: &dyn Rows, spot: Spot) -> Result<Tree, ReadError> {
+    let Some(row) = rows.get(&keys::tree(spot))? else { return Ok(Tree::default()) };
     let mut row = Unpack::new(keys::TREE, &row);
     let tree = Tree { replies: u32::from_be_bytes(row.array()?), comments: u32::from_be_bytes(row.array()?) };
     row.finish()?;
     Ok(tree)
 }
 
-/// Changes what hangs below `id`.
+/// Changes what hangs below the item at `spot`.
 pub(crate) fn change_tree(
     overlay: &mut Overlay<'_>,
-    id: &Short,
+    spot: Spot,
     change: impl FnOnce(&mut Tree),
 ) -> Result<(), ReadError> {
-    let mut tree = tree(overlay, id)?;
+    let mut tree = tree(overlay, spot)?;
     change(&mut tree);
-    let key = keys::tree(id);
+    let key = keys::tree(spot);
     if tree == Tree::default() {
         overlay.delete(key);
     } else {
@@ -141,7 +149,7 @@ pub(crate) fn change_tree(
 }
 
 /// All votes on a target in one scope, the author's own among them.
-pub(crate) fn raw_votes(rows: &dyn Rows, target: &Short, scope: &Short) -> Result<Votes, ReadError> {
+pub(crate) fn raw_votes(rows: &dyn Rows, target: Spot, scope: &Short) -> Result<Votes, ReadError> {
     let Some(row) = rows.get(&keys::counts(target, scope))? else { return Ok(Votes::default()) };
     let mut row = Unpack::new(keys::COUNTS, &row);
     let votes = Votes { up: u32::from_be_bytes(row.array()?), down: u32::from_be_bytes(row.array()?) };
@@ -149,7 +157,7 @@ pub(crate) fn raw_votes(rows: &dyn Rows, target: &Short, scope: &Short) -> Resul
     Ok(votes)
 }
 
-pub(crate) fn put_raw_votes(overlay: &mut Overlay<'_>, target: &Short, scope: &Short, votes: Votes) {
+pub(crate) fn put_raw_votes(overlay: &mut Overlay<'_>, target: Spot, scope: &Short, votes: Votes) {
     let key = keys::counts(target, scope);
     if votes == Votes::default() {
         overlay.delete(key);
@@ -169,7 +177,7 @@ pub(crate) const fn recount(votes: Votes, before: i8, after: i8) -> Votes {
     Votes { up: (votes.up + more.up).saturating_sub(less.up), down: (votes.down + more.down).saturating_sub(less.down) }
 }
 
-/// The votes on an item that count.
-pub(crate) fn votes(rows: &dyn Rows, id: &Short, item: &Item) -> Result<Votes, ReadError> {
-    Ok(recount(raw_votes(rows, id, &item.scope)?, item.own_vote, 0))
+/// The votes that count on the item at `spot`.
+pub(crate) fn votes(rows: &dyn Rows, spot: Spot, item: &Item) -> Result<Votes, ReadError> {
+    Ok(recount(raw_votes(rows, spot, &item.scope)?, item.own_vote, 0))
 }

@@ -1,17 +1,19 @@
 //! Every row family of content: its first byte and what its keys hold. 0x30 to 0x5f are this room's.
 //!
-//! Envelopes stand in keys by the first sixteen bytes of their ids, authors and scopes likewise (a scope by its hash).
+//! Rows about one envelope stand under its spot ([`Spot`], eight bytes). Otherwise envelopes stand in keys by the first
+//! sixteen bytes of their ids, authors and scopes likewise (a scope by its hash).
 //! No row's key begins with another collection's prefix: behind the family, everything in front of an entry's key has a
 //! fixed length, or a length that an earlier byte tells.
 
 use crate::chunks::Chunks;
 use crate::codec::key;
+use crate::index::Spot;
 use tidepool_protocol::ids::sha256;
 use tidepool_protocol::{AuthorId, Scope};
 
-/// A post or comment that stands: `[ITEM, id16]`.
+/// A post or comment that stands: `[ITEM, spot8]`.
 pub(crate) const ITEM: u8 = 0x30;
-/// Votes on a target in one scope, added up: `[COUNTS, target16, scope16]`.
+/// Votes on a target in one scope, added up: `[COUNTS, spot8 of the target, scope16]`.
 pub(crate) const COUNTS: u8 = 0x31;
 /// Votes: a register of voters for each target and scope.
 pub(crate) const VOTES: u8 = 0x32;
@@ -53,7 +55,7 @@ pub(crate) const COMMUNITIES: u8 = 0x44;
 pub(crate) const TOTALS: u8 = 0x45;
 /// Whether the genesis communities were written: `[BEGUN]`.
 pub(crate) const BEGUN: u8 = 0x46;
-/// What hangs below a post or comment, counted: `[TREE, id16]`.
+/// What hangs below a post or comment, counted: `[TREE, spot8]`.
 pub(crate) const TREE: u8 = 0x47;
 /// Answers that are not in line with what they answer yet: `[TREE_JOB, id16]`.
 pub(crate) const TREE_JOB: u8 = 0x48;
@@ -102,36 +104,45 @@ pub(crate) fn tail_id(key: &[u8]) -> Option<Short> {
     key.len().checked_sub(16).and_then(|at| key[at..].try_into().ok())
 }
 
-pub(crate) fn item(id: &Short) -> Vec<u8> {
-    key(ITEM, &[id])
+/// Families whose keys go on with a spot.
+#[cfg(any(test, feature = "testing"))]
+pub(crate) const ABOUT_ONE: &[u8] = &[ITEM, COUNTS, VOTES, MARKS, KIDS, ROOTS, TREE];
+
+/// Everything of one family about one envelope.
+pub(crate) fn about(family: u8, spot: Spot) -> Vec<u8> {
+    key(family, &[&spot.bytes()])
 }
 
-pub(crate) fn tree(id: &Short) -> Vec<u8> {
-    key(TREE, &[id])
+pub(crate) fn item(spot: Spot) -> Vec<u8> {
+    about(ITEM, spot)
+}
+
+pub(crate) fn tree(spot: Spot) -> Vec<u8> {
+    about(TREE, spot)
 }
 
 pub(crate) fn tree_job(id: &Short) -> Vec<u8> {
     key(TREE_JOB, &[id])
 }
 
-pub(crate) fn counts(target: &Short, scope: &Short) -> Vec<u8> {
-    key(COUNTS, &[target, scope])
+pub(crate) fn counts(target: Spot, scope: &Short) -> Vec<u8> {
+    key(COUNTS, &[&target.bytes(), scope])
 }
 
-pub(crate) fn votes(target: &Short, scope: &Short) -> Chunks {
-    Chunks::new(key(VOTES, &[target, scope]))
+pub(crate) fn votes(target: Spot, scope: &Short) -> Chunks {
+    Chunks::new(key(VOTES, &[&target.bytes(), scope]))
 }
 
-pub(crate) fn marks(target: &Short, author: &Short, scope: &Short) -> Chunks {
-    Chunks::new(key(MARKS, &[target, author, scope]))
+pub(crate) fn marks(target: Spot, author: &Short, scope: &Short) -> Chunks {
+    Chunks::new(key(MARKS, &[&target.bytes(), author, scope]))
 }
 
-pub(crate) fn kids(parent: &Short) -> Chunks {
-    Chunks::new(key(KIDS, &[parent]))
+pub(crate) fn kids(parent: Spot) -> Chunks {
+    Chunks::new(about(KIDS, parent))
 }
 
-pub(crate) fn roots(post: &Short, sort: u8) -> Chunks {
-    Chunks::new(key(ROOTS, &[post, &[sort]]))
+pub(crate) fn roots(post: Spot, sort: u8) -> Chunks {
+    Chunks::new(key(ROOTS, &[&post.bytes(), &[sort]]))
 }
 
 pub(crate) fn agent(author: &AuthorId) -> Vec<u8> {

@@ -9,6 +9,7 @@ use super::item::Item;
 use super::keys::{self, Owner, Short, author_tag};
 use super::register::Step;
 use crate::chunks::Chunks;
+use crate::index::Spot;
 use crate::overlay::Overlay;
 use crate::port::ReadError;
 use crate::rank::{self, Votes, score_key, sortable, time_key, time_key_down};
@@ -147,7 +148,7 @@ pub(crate) fn move_post(
     Ok(())
 }
 
-fn root_lists(post: &Short, item: &Item, id: &Short, votes: Votes) -> [(Chunks, Vec<u8>); 3] {
+fn root_lists(post: Spot, item: &Item, id: &Short, votes: Votes) -> [(Chunks, Vec<u8>); 3] {
     [
         (keys::roots(post, ROOT_BEST), best_key(votes, item.time, id)),
         (keys::roots(post, ROOT_TOP), root_top_key(votes, item.time, id)),
@@ -158,12 +159,12 @@ fn root_lists(post: &Short, item: &Item, id: &Short, votes: Votes) -> [(Chunks, 
 /// Puts a comment on `post` itself into the post's lists, or takes it out of them.
 pub(crate) fn place_root(
     overlay: &mut Overlay<'_>,
-    post: &Short,
-    id: &Short,
+    post: Spot,
+    (id, spot): (&Short, Spot),
     item: &Item,
     step: Step,
 ) -> Result<(), ReadError> {
-    let votes = super::item::votes(overlay, id, item)?;
+    let votes = super::item::votes(overlay, spot, item)?;
     for (list, key) in root_lists(post, item, id, votes) {
         put(overlay, &list, &key, &[], step)?;
     }
@@ -173,7 +174,7 @@ pub(crate) fn place_root(
 /// Moves a comment on `post` itself within the post's lists after its votes changed.
 pub(crate) fn move_root(
     overlay: &mut Overlay<'_>,
-    (post, id): (&Short, &Short),
+    (post, id): (Spot, &Short),
     item: &Item,
     before: Votes,
     after: Votes,

@@ -8,6 +8,7 @@ use super::keys::{self, Short, author_tag, scope_tag};
 use super::register::{self, Order, Step};
 use super::{refs, shown};
 use crate::chunks::Chunks;
+use crate::index::{self, Spot};
 use crate::overlay::Overlay;
 use crate::port::{ReadError, Rows, Stored};
 use crate::void::VoidReason;
@@ -25,8 +26,8 @@ const POST_CONTENT: u8 = 3;
 const NOTHING: u8 = 4;
 
 /// Sets what waited for `item` in it.
-pub(crate) fn read_into(rows: &dyn Rows, id: &Short, item: &mut Item) -> Result<(), ReadError> {
-    let all = keys::marks(id, &author_tag(&item.author), &item.scope);
+pub(crate) fn read_into(rows: &dyn Rows, spot: Spot, item: &mut Item) -> Result<(), ReadError> {
+    let all = keys::marks(spot, &author_tag(&item.author), &item.scope);
     let newest = |field: u8| Ok::<_, ReadError>(register::winner(rows, &all, &[field])?.map(|winner| winner.order));
     item.removed = newest(TOMBSTONE)?.is_some();
     let content = newest(CONTENT)?;
@@ -38,18 +39,20 @@ pub(crate) fn read_into(rows: &dyn Rows, id: &Short, item: &mut Item) -> Result<
 
 /// Whether the author of `header` took the thing `target` in its scope away.
 pub(crate) fn is_removed(rows: &dyn Rows, header: &Header, target: &Short) -> Result<bool, ReadError> {
-    let all = keys::marks(target, &author_tag(&header.author), &scope_tag(&header.scope));
+    let Some(spot) = index::spot(rows, target)? else { return Ok(false) };
+    let all = keys::marks(spot, &author_tag(&header.author), &scope_tag(&header.scope));
     Ok(register::winner(rows, &all, &[TOMBSTONE])?.is_some())
 }
 
-fn collection(stored: &Stored, target: &Short) -> Chunks {
+fn collection(stored: &Stored, target: Spot) -> Chunks {
     let header = stored.envelope.header();
     keys::marks(target, &author_tag(&header.author), &scope_tag(&header.scope))
 }
 
 pub(crate) fn edit(overlay: &mut Overlay<'_>, stored: &Stored, edit: &Edit, step: Step) -> Result<(), ReadError> {
-    let target = edit.target.short();
-    let all = collection(stored, &target);
+    let id = edit.target.short();
+    let Some(target) = refs::target(overlay, &id, stored, step)? else { return Ok(()) };
+    let all = collection(stored, target);
     let order = Order::of(&stored.envelope);
     let mut fields = Vec::with_capacity(2);
     if edit.title.is_some() {
@@ -65,7 +68,7 @@ pub(crate) fn edit(overlay: &mut Overlay<'_>, stored: &Stored, edit: &Edit, step
     for field in fields {
         register::change(overlay, &all, &[field], (&order, &[]), step)?;
     }
-    tell(overlay, stored, &target, step)
+    tell(overlay, stored, (&id, target), step)
 }
 
 pub(crate) fn tombstone(
@@ -74,15 +77,23 @@ pub(crate) fn tombstone(
     tombstone: &Tombstone,
     step: Step,
 ) -> Result<(), ReadError> {
-    let target = tombstone.target.short();
+    let id = tombstone.target.short();
+    let Some(target) = refs::target(overlay, &id, stored, step)? else { return Ok(()) };
     let order = Order::of(&stored.envelope);
-    register::change(overlay, &collection(stored, &target), &[TOMBSTONE], (&order, &[]), step)?;
-    tell(overlay, stored, &target, step)
+    register::change(overlay, &collection(stored, target), &[TOMBSTONE], (&order, &[]), step)?;
+    tell(overlay, stored, (&id, target), step)
 }
 
 /// Lets the target know, if it is here, or judges the envelope that cannot be about it.
-fn tell(overlay: &mut Overlay<'_>, stored: &Stored, target: &Short, step: Step) -> Result<(), ReadError> {
-    let Some(item) = item::get(overlay, target)? else { return Ok(()) };
+fn tell(
+    overlay: &mut Overlay<'_>,
+    stored: &Stored,
+    (target, spot): (&Short, Spot),
+    step: Step,
+) -> Result<(), ReadError> {
+    let Some(item) = item::get(overlay, spot)? else {
+        return if step == Step::Retract { refs::release(overlay, target) } else { Ok(()) };
+    };
     let header = stored.envelope.header();
     let reason = if author_tag(&item.author) != author_tag(&header.author) {
         Some(VoidReason::ForeignTarget)
@@ -96,17 +107,17 @@ fn tell(overlay: &mut Overlay<'_>, stored: &Stored, target: &Short, step: Step) 
         return refs::mark(overlay, &id, if step == Step::Apply { reason } else { None });
     }
     let mut changed = item.clone();
-    read_into(overlay, target, &mut changed)?;
+    read_into(overlay, spot, &mut changed)?;
     if changed == item {
         return Ok(());
     }
     // Counters and lists change before the row: they read it, and write the rows of others.
     if item.visible() && changed.removed {
-        shown::show(overlay, target, &item, Step::Retract)?;
+        shown::show(overlay, (target, spot), &item, Step::Retract)?;
     }
-    item::put(overlay, target, &changed);
+    item::put(overlay, spot, &changed);
     if item.removed && changed.visible() {
-        shown::show(overlay, target, &changed, Step::Apply)?;
+        shown::show(overlay, (target, spot), &changed, Step::Apply)?;
     }
     Ok(())
 }

@@ -26,12 +26,30 @@ mod tests;
 pub(crate) mod trees;
 pub(crate) mod votes;
 
+use crate::index::Spot;
 use crate::overlay::Overlay;
 use crate::port::{ReadError, Rows, Stored};
 use crate::void::VoidReason;
+use refs::Waiting;
 use register::Step;
 use tidepool_protocol::identity::IdentityState;
 use tidepool_protocol::{Body, NetworkGenesis};
+
+/// Where rows about an envelope stand, and whether there can be any yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct About {
+    /// Its spot.
+    pub spot: Spot,
+    /// It has just come, and nobody spoke of it before.
+    pub unheard_of: bool,
+}
+
+impl About {
+    /// What was said of it before it came.
+    fn waiting(self, rows: &dyn Rows) -> Result<Waiting, ReadError> {
+        if self.unheard_of { Ok(Waiting::default()) } else { Waiting::about(rows, self.spot) }
+    }
+}
 
 /// `stored`, whose decoded body is `body`, stands from now on.
 ///
@@ -41,10 +59,11 @@ pub fn apply(
     overlay: &mut Overlay<'_>,
     stored: &Stored,
     body: &Body,
+    about: About,
     genesis: &NetworkGenesis,
 ) -> Result<(), ReadError> {
     communities::begin(overlay, genesis)?;
-    change(overlay, stored, body, genesis, Step::Apply)
+    change(overlay, stored, (body, about), genesis, Step::Apply)
 }
 
 /// `stored` stands no longer.
@@ -55,9 +74,19 @@ pub fn retract(
     overlay: &mut Overlay<'_>,
     stored: &Stored,
     body: &Body,
+    spot: Spot,
     genesis: &NetworkGenesis,
 ) -> Result<(), ReadError> {
-    change(overlay, stored, body, genesis, Step::Retract)
+    let about = About { spot, unheard_of: false };
+    change(overlay, stored, (body, about), genesis, Step::Retract)
+}
+
+/// Whether others spoke of the envelope about which rows stand at `spot`.
+///
+/// # Errors
+/// When the store fails.
+pub(crate) fn is_spoken_of(rows: &dyn Rows, spot: Spot) -> Result<bool, ReadError> {
+    refs::is_spoken_of(rows, spot)
 }
 
 /// The genesis of an identity is here, and `state` is what it makes: the core calls this once for each, in whatever
@@ -108,7 +137,7 @@ pub fn run_jobs(overlay: &mut Overlay<'_>, budget: usize) -> Result<bool, ReadEr
 fn change(
     overlay: &mut Overlay<'_>,
     stored: &Stored,
-    body: &Body,
+    (body, about): (&Body, About),
     genesis: &NetworkGenesis,
     step: Step,
 ) -> Result<(), ReadError> {
@@ -119,8 +148,8 @@ fn change(
         {
             agents::not_permitted(overlay, stored, VoidReason::NotPermitted, step)
         }
-        Body::Post(_) => posts::change(overlay, stored, step),
-        Body::Comment(comment) => comments::change(overlay, stored, comment, step),
+        Body::Post(_) => posts::change(overlay, stored, about, step),
+        Body::Comment(comment) => comments::change(overlay, stored, comment, about, step),
         Body::Edit(edit) => marks::edit(overlay, stored, edit, step),
         Body::Tombstone(tombstone) => marks::tombstone(overlay, stored, tombstone, step),
         Body::Vote(vote) => votes::change(overlay, stored, vote, step),

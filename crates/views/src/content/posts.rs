@@ -1,10 +1,11 @@
 //! Posts: an add-set. A post counts from its coming, whatever came before it waits under its id.
 
 use super::item::{self, Item, Place};
-use super::keys::{Short, author_tag, scope_tag};
+use super::keys::{author_tag, scope_tag};
 use super::refs::Waiting;
 use super::register::Step;
-use super::{marks, refs, shown, trees, votes};
+use super::{About, marks, refs, shown, trees, votes};
+use crate::index::Spot;
 use crate::overlay::Overlay;
 use crate::port::{ReadError, Stored};
 use tidepool_protocol::Header;
@@ -12,7 +13,7 @@ use tidepool_protocol::Header;
 /// A post or comment as it stands once its own envelope is here: with the marks and votes that waited for it.
 pub(crate) fn arrive(
     overlay: &Overlay<'_>,
-    id: &Short,
+    spot: Spot,
     header: &Header,
     place: Option<Place>,
     waiting: Waiting,
@@ -30,42 +31,42 @@ pub(crate) fn arrive(
         content_edit: None,
     };
     if waiting.votes {
-        item.own_vote = votes::value(overlay, id, &scope, &author_tag(&header.author))?;
+        item.own_vote = votes::value(overlay, spot, &scope, &author_tag(&header.author))?;
     }
     if waiting.marks {
-        marks::read_into(overlay, id, &mut item)?;
+        marks::read_into(overlay, spot, &mut item)?;
     }
     Ok(item)
 }
 
-pub(crate) fn change(overlay: &mut Overlay<'_>, stored: &Stored, step: Step) -> Result<(), ReadError> {
+pub(crate) fn change(overlay: &mut Overlay<'_>, stored: &Stored, about: About, step: Step) -> Result<(), ReadError> {
     match step {
-        Step::Apply => apply(overlay, stored),
-        Step::Retract => retract(overlay, stored),
+        Step::Apply => apply(overlay, stored, about),
+        Step::Retract => retract(overlay, stored, about.spot),
     }
 }
 
-fn apply(overlay: &mut Overlay<'_>, stored: &Stored) -> Result<(), ReadError> {
+fn apply(overlay: &mut Overlay<'_>, stored: &Stored, about: About) -> Result<(), ReadError> {
     let header = stored.envelope.header();
     let id = stored.envelope.id().short();
-    let waiting = Waiting::about(overlay, &id)?;
-    let item = arrive(overlay, &id, header, None, waiting)?;
-    item::put(overlay, &id, &item);
-    refs::judge_waiting(overlay, &id, &item, waiting, true)?;
+    let (spot, waiting) = (about.spot, about.waiting(overlay)?);
+    let item = arrive(overlay, spot, header, None, waiting)?;
+    item::put(overlay, spot, &item);
+    refs::judge_waiting(overlay, spot, &item, waiting, true)?;
     if item.visible() {
-        shown::show(overlay, &id, &item, Step::Apply)?;
+        shown::show(overlay, (&id, spot), &item, Step::Apply)?;
     }
     if waiting.answers { trees::settle(overlay, &id) } else { Ok(()) }
 }
 
-fn retract(overlay: &mut Overlay<'_>, stored: &Stored) -> Result<(), ReadError> {
+fn retract(overlay: &mut Overlay<'_>, stored: &Stored, spot: Spot) -> Result<(), ReadError> {
     let id = stored.envelope.id().short();
-    let Some(item) = item::get(overlay, &id)? else { return Ok(()) };
+    let Some(item) = item::get(overlay, spot)? else { return Ok(()) };
     if item.visible() {
-        shown::show(overlay, &id, &item, Step::Retract)?;
+        shown::show(overlay, (&id, spot), &item, Step::Retract)?;
     }
-    let waiting = Waiting::about(overlay, &id)?;
-    refs::judge_waiting(overlay, &id, &item, waiting, false)?;
-    item::delete(overlay, &id);
+    let waiting = Waiting::about(overlay, spot)?;
+    refs::judge_waiting(overlay, spot, &item, waiting, false)?;
+    item::delete(overlay, spot);
     if waiting.answers { trees::settle(overlay, &id) } else { Ok(()) }
 }

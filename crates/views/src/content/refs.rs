@@ -1,15 +1,16 @@
-//! What was said about a post or comment before it came: votes, edits and tombstones wait under its short id.
+//! What was said about a post or comment before it came: votes, edits and tombstones wait under its spot.
 //!
 //! Those that fit it are found by their key (target, scope, and for edits and tombstones the author). The others are void
 //! from the moment that the target stands, and wait again when it stands no longer: the index is marked accordingly.
 
 use super::item::Item;
 use super::keys::{self, Short, author_tag};
+use super::register::Step;
 use crate::chunks;
 use crate::codec::{key, prefix_end};
-use crate::index;
+use crate::index::{self, Found, Spot};
 use crate::overlay::Overlay;
-use crate::port::{ReadError, Rows};
+use crate::port::{ReadError, Rows, Stored};
 use crate::void::{VoidReason, mark_content, unmark_content};
 
 /// Marks the envelope whose id begins with `id`, or takes the mark away; one that has left the log needs none.
@@ -22,8 +23,37 @@ pub(crate) fn mark(overlay: &mut Overlay<'_>, id: &Short, reason: Option<VoidRea
     }
 }
 
+/// Where rows stand about what `stored` is about. One that begins to speak of it gives it a spot; `None` when the step
+/// ends what nothing began.
+pub(crate) fn target(
+    overlay: &mut Overlay<'_>,
+    id: &Short,
+    stored: &Stored,
+    step: Step,
+) -> Result<Option<Spot>, ReadError> {
+    match step {
+        Step::Apply => index::spot_spoken_of(overlay, id, stored.cursor).map(Some),
+        Step::Retract => index::spot(overlay, id),
+    }
+}
+
+/// One that spoke of `id` does so no longer: when nobody else does, and its envelope is not here, it has no spot.
+pub(crate) fn release(overlay: &mut Overlay<'_>, id: &Short) -> Result<(), ReadError> {
+    match index::find(overlay, id)? {
+        Some(Found::SpokenOf(spot)) if !is_spoken_of(overlay, spot)? => index::forget(overlay, id),
+        Some(Found::SpokenOf(_) | Found::Here(_)) | None => {}
+    }
+    Ok(())
+}
+
+/// Whether rows stand under a spot that are not its envelope's own.
+pub(crate) fn is_spoken_of(rows: &dyn Rows, spot: Spot) -> Result<bool, ReadError> {
+    let Waiting { votes, marks, answers } = Waiting::about(rows, spot)?;
+    Ok(votes || marks || answers || rows.get(&keys::tree(spot))?.is_some())
+}
+
 /// What was said about an id before its envelope came: mostly nothing, which one look at each family tells.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Waiting {
     pub(crate) votes: bool,
     pub(crate) marks: bool,
@@ -31,9 +61,9 @@ pub(crate) struct Waiting {
 }
 
 impl Waiting {
-    pub(crate) fn about(rows: &dyn Rows, id: &Short) -> Result<Self, ReadError> {
+    pub(crate) fn about(rows: &dyn Rows, spot: Spot) -> Result<Self, ReadError> {
         let any = |family| {
-            let prefix = key(family, &[id]);
+            let prefix = keys::about(family, spot);
             let mut found = false;
             rows.scan(&prefix, &prefix_end(&prefix), &mut |_, _| {
                 found = true;
@@ -67,7 +97,7 @@ fn outside(rows: &dyn Rows, all: &[u8], fitting: &[u8]) -> Result<Vec<Short>, Re
 /// Marks what cannot be about the item that begins to stand; takes the marks away when it ends.
 pub(crate) fn judge_waiting(
     overlay: &mut Overlay<'_>,
-    id: &Short,
+    spot: Spot,
     item: &Item,
     waiting: Waiting,
     stands: bool,
@@ -75,19 +105,19 @@ pub(crate) fn judge_waiting(
     let author = author_tag(&item.author);
     let mut judged = Vec::new();
     if waiting.votes {
-        let votes = keys::votes(id, &item.scope);
+        let votes = keys::votes(spot, &item.scope);
         let mut own = Vec::new();
         votes.visit_part(overlay, &author, &mut |key, _| {
             own.extend(keys::tail_id(key));
             true
         })?;
-        let strays = outside(overlay, &key(keys::VOTES, &[id]), votes.prefix())?;
+        let strays = outside(overlay, &keys::about(keys::VOTES, spot), votes.prefix())?;
         judged.extend([(own, VoidReason::OwnVote), (strays, VoidReason::ScopeMismatch)]);
     }
     if waiting.marks {
-        let marks = keys::marks(id, &author, &item.scope);
-        let by_author = key(keys::MARKS, &[id, &author]);
-        let foreign = outside(overlay, &key(keys::MARKS, &[id]), &by_author)?;
+        let marks = keys::marks(spot, &author, &item.scope);
+        let by_author = key(keys::MARKS, &[&spot.bytes(), &author]);
+        let foreign = outside(overlay, &keys::about(keys::MARKS, spot), &by_author)?;
         let strays = outside(overlay, &by_author, marks.prefix())?;
         judged.extend([(foreign, VoidReason::ForeignTarget), (strays, VoidReason::ScopeMismatch)]);
     }

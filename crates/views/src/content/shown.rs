@@ -2,11 +2,13 @@
 
 use super::counters::{change_agent, change_community, change_totals};
 use super::item::{self, Item};
-use super::keys::Short;
-use super::lists;
+use super::keys::{self, Short};
+use super::{lists, refs};
 use super::register::Step;
+use crate::codec::damaged;
+use crate::index::{self, Spot};
 use crate::overlay::Overlay;
-use crate::port::ReadError;
+use crate::port::{ReadError, Rows};
 use crate::rank::Votes;
 
 const fn sign(step: Step) -> i64 {
@@ -17,9 +19,14 @@ const fn sign(step: Step) -> i64 {
 }
 
 /// Lets a visible item count and stand in lists, or ends that. The item's own row is the caller's.
-pub(crate) fn show(overlay: &mut Overlay<'_>, id: &Short, item: &Item, step: Step) -> Result<(), ReadError> {
+pub(crate) fn show(
+    overlay: &mut Overlay<'_>,
+    (id, spot): (&Short, Spot),
+    item: &Item,
+    step: Step,
+) -> Result<(), ReadError> {
     let one = sign(step);
-    let votes = item::votes(overlay, id, item)?;
+    let votes = item::votes(overlay, spot, item)?;
     let karma = one * votes.score();
     match &item.place {
         None => {
@@ -39,14 +46,22 @@ pub(crate) fn show(overlay: &mut Overlay<'_>, id: &Short, item: &Item, step: Ste
             })?;
             change_community(overlay, &item.scope, |community| community.comments += one)?;
             change_totals(overlay, |totals| totals.comments += one)?;
-            item::change_tree(overlay, &place.root, |tree| {
+            let root = root_of(overlay, &place.root)?;
+            item::change_tree(overlay, root, |tree| {
                 tree.comments = match step {
                     Step::Apply => tree.comments + 1,
                     Step::Retract => tree.comments.saturating_sub(1),
                 };
-            })
+            })?;
+            // The post may have left before what hangs below it.
+            if step == Step::Retract { refs::release(overlay, &place.root) } else { Ok(()) }
         }
     }
+}
+
+/// Where rows about the post stand to which an attached comment belongs: as long as it counts there, it has a spot.
+fn root_of(rows: &dyn Rows, post: &Short) -> Result<Spot, ReadError> {
+    index::spot(rows, post)?.ok_or_else(|| damaged(keys::ITEM, "a comment stands below a post that nobody spoke of"))
 }
 
 /// Moves an item whose counted votes changed.
@@ -66,7 +81,10 @@ pub(crate) fn rescore(
     }
     match &item.place {
         None if item.visible() => lists::move_post(overlay, id, item, before, after),
-        Some(place) if place.depth == 0 => lists::move_root(overlay, (&place.root, id), item, before, after),
+        Some(place) if place.depth == 0 => {
+            let root = root_of(overlay, &place.root)?;
+            lists::move_root(overlay, (root, id), item, before, after)
+        }
         None | Some(_) => Ok(()),
     }
 }

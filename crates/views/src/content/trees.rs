@@ -12,6 +12,7 @@ use super::register::Step;
 use super::{lists, refs, shown};
 use crate::chunks::Direction;
 use crate::codec::{self, damaged, key, prefix_end};
+use crate::index::{self, Spot};
 use crate::overlay::Overlay;
 use crate::port::{ReadError, Rows};
 use crate::rank::time_key;
@@ -53,28 +54,28 @@ pub(crate) fn misfit(id: &Short, parent: &Item, item: &Item, place: &Place) -> O
     if fits { None } else { Some(VoidReason::ParentMismatch) }
 }
 
-/// Attaches one comment or detaches it: what it adds to its parent, its post and the lists. What hangs below it is not
-/// touched.
+/// Attaches one comment, which answers what stands at `above`, or detaches it: what it adds to its parent, its post and the
+/// lists. What hangs below it is not touched.
 pub(crate) fn flip(
     overlay: &mut Overlay<'_>,
-    id: &Short,
+    (id, spot): (&Short, Spot),
     mut item: Item,
-    place: &Place,
+    (place, above): (&Place, Spot),
     step: Step,
 ) -> Result<(), ReadError> {
     item.attached = step == Step::Apply;
-    item::put(overlay, id, &item);
-    item::change_tree(overlay, &place.parent, |tree| {
+    item::put(overlay, spot, &item);
+    item::change_tree(overlay, above, |tree| {
         tree.replies = match step {
             Step::Apply => tree.replies + 1,
             Step::Retract => tree.replies.saturating_sub(1),
         };
     })?;
     if place.depth == 0 {
-        lists::place_root(overlay, &place.root, id, &item, step)?;
+        lists::place_root(overlay, above, (id, spot), &item, step)?;
     }
     if !item.removed {
-        shown::show(overlay, id, &item, step)?;
+        shown::show(overlay, (id, spot), &item, step)?;
     }
     Ok(())
 }
@@ -144,13 +145,14 @@ fn work(overlay: &mut Overlay<'_>, first: Job, budget: &mut usize) -> Result<(),
             continue;
         }
         let limit = *budget;
-        let answers = answers_behind(overlay, &job, limit)?;
+        let Some(above) = index::spot(overlay, &job.parent)? else { continue };
+        let answers = answers_behind(overlay, above, &job, limit)?;
         *budget -= answers.len();
         let last = answers.last().filter(|_| answers.len() == limit).cloned();
-        let parent = item::get(overlay, &job.parent)?;
+        let parent = item::get(overlay, above)?;
         for answer in answers {
             let Some(id) = keys::tail_id(&answer) else { continue };
-            if bring_in_line(overlay, &job, parent.as_ref(), &id)? {
+            if bring_in_line(overlay, &job, (above, parent.as_ref()), &id)? {
                 waiting.push(Job { parent: id, judge: false, after: Bytes::new() });
             }
         }
@@ -161,10 +163,10 @@ fn work(overlay: &mut Overlay<'_>, first: Job, budget: &mut usize) -> Result<(),
     Ok(())
 }
 
-fn answers_behind(rows: &dyn Rows, job: &Job, limit: usize) -> Result<Vec<Bytes>, ReadError> {
+fn answers_behind(rows: &dyn Rows, above: Spot, job: &Job, limit: usize) -> Result<Vec<Bytes>, ReadError> {
     let low = if job.after.is_empty() { Bound::Unbounded } else { Bound::Excluded(&job.after[..]) };
     let mut found = Vec::new();
-    keys::kids(&job.parent).visit(rows, (low, Bound::Unbounded), Direction::Up, &mut |key, _| {
+    keys::kids(above).visit(rows, (low, Bound::Unbounded), Direction::Up, &mut |key, _| {
         found.push(Bytes::copy_from_slice(key));
         found.len() < limit
     })?;
@@ -172,8 +174,13 @@ fn answers_behind(rows: &dyn Rows, job: &Job, limit: usize) -> Result<Vec<Bytes>
 }
 
 /// Marks, attaches or detaches one answer; whether what hangs below it must follow.
-fn bring_in_line(overlay: &mut Overlay<'_>, job: &Job, parent: Option<&Item>, id: &Short) -> Result<bool, ReadError> {
-    let Some(item) = item::get(overlay, id)? else { return Ok(false) };
+fn bring_in_line(
+    overlay: &mut Overlay<'_>,
+    job: &Job,
+    (above, parent): (Spot, Option<&Item>),
+    id: &Short,
+) -> Result<bool, ReadError> {
+    let Some((spot, item)) = item::find(overlay, id)? else { return Ok(false) };
     let Some(place) = item.place else { return Ok(false) };
     let reason = parent.and_then(|parent| misfit(&job.parent, parent, &item, &place));
     if job.judge {
@@ -183,7 +190,7 @@ fn bring_in_line(overlay: &mut Overlay<'_>, job: &Job, parent: Option<&Item>, id
     if attached == item.attached {
         return Ok(false);
     }
-    flip(overlay, id, item, &place, if attached { Step::Apply } else { Step::Retract })?;
+    flip(overlay, (id, spot), item, (&place, above), if attached { Step::Apply } else { Step::Retract })?;
     Ok(true)
 }
 
@@ -192,8 +199,8 @@ pub(crate) fn is_reachable(rows: &dyn Rows, item: &Item) -> Result<bool, ReadErr
     let mut next = item.place.map(|place| place.parent);
     for _ in 0..=COMMENT_DEPTH_MAX {
         let Some(id) = next else { return Ok(true) };
-        match item::get(rows, &id)? {
-            Some(above) if above.attached => next = above.place.map(|place| place.parent),
+        match item::find(rows, &id)? {
+            Some((_, above)) if above.attached => next = above.place.map(|place| place.parent),
             Some(_) | None => return Ok(false),
         }
     }

@@ -9,6 +9,7 @@ use crate::codec::prefix_end;
 use crate::content::item::{self, Item};
 use crate::content::keys::{self, Owner, Short, author_tag, scope_tag, tail_id};
 use crate::content::{lists, trees};
+use crate::index::Spot;
 use crate::port::{ReadError, ReadPort};
 use crate::rank::Votes;
 use bytes::Bytes;
@@ -83,13 +84,13 @@ pub fn tree(
     paging: Paging<'_>,
 ) -> Result<Option<CommentPage>, QueryError> {
     let id = post.short();
-    let Some((item, found)) = item::get(port, &id)?.zip(load::shown(port, &id)?) else { return Ok(None) };
+    let Some(((spot, item), found)) = item::find(port, &id)?.zip(load::shown(port, &id)?) else { return Ok(None) };
     if item.place.is_some() || found.0.envelope.id() != *post {
         return Ok(None);
     }
-    let total = u64::from(item::tree(port, &id)?.comments);
+    let total = u64::from(item::tree(port, spot)?.comments);
     let limit = paging.count();
-    let mut keys = roots(port, &id, &item, sort, paging)?;
+    let mut keys = roots(port, (&id, spot), &item, sort, paging)?;
     let more = keys.len() > limit;
     keys.truncate(limit);
     let mut page = Page { items: Vec::with_capacity(keys.len()), next: None, of_newest: None };
@@ -143,7 +144,7 @@ const fn sort_code(sort: CommentSort) -> u8 {
 /// The keys of the roots of one page, and one more if there is one.
 fn roots(
     port: &dyn ReadPort,
-    post: &Short,
+    (post, spot): (&Short, Spot),
     item: &Item,
     sort: CommentSort,
     paging: Paging<'_>,
@@ -156,13 +157,13 @@ fn roots(
         },
     };
     let limit = if paging.count() == 0 { 0 } else { paging.count() + 1 };
-    let sorted = |list| keys::roots(post, list).page(port, after, Direction::Down, limit);
+    let sorted = |list| keys::roots(spot, list).page(port, after, Direction::Down, limit);
     let page = match sort {
         CommentSort::Best => sorted(lists::ROOT_BEST)?,
         CommentSort::Top => sorted(lists::ROOT_TOP)?,
         CommentSort::Controversial => sorted(lists::ROOT_CONTROVERSIAL)?,
         CommentSort::New | CommentSort::Old => {
-            return Ok(by_time(port, post, item, sort == CommentSort::New, (after, limit))?);
+            return Ok(by_time(port, (post, spot), item, sort == CommentSort::New, (after, limit))?);
         }
     };
     Ok(page.into_iter().map(|(key, _)| key).collect())
@@ -171,7 +172,7 @@ fn roots(
 /// Answers that fit below `parent`, in the order of their times or the other way: up to `limit` keys behind `after`.
 fn by_time(
     port: &dyn ReadPort,
-    id: &Short,
+    (id, spot): (&Short, Spot),
     parent: &Item,
     latest_first: bool,
     (after, limit): (Option<&[u8]>, usize),
@@ -187,7 +188,7 @@ fn by_time(
     };
     let mut found = Vec::new();
     if limit > 0 {
-        keys::kids(id).visit(port, bounds, direction, &mut |key, _| {
+        keys::kids(spot).visit(port, bounds, direction, &mut |key, _| {
             found.push(Bytes::copy_from_slice(key));
             found.len() < limit
         })?;
@@ -214,21 +215,21 @@ fn thread(
     sort: CommentSort,
     limit: usize,
 ) -> Result<Option<Thread>, ReadError> {
-    let Some(item) = item::get(port, root)? else { return Ok(None) };
-    let Some(comment) = loader.comment_of(root, &item)? else { return Ok(None) };
+    let Some((spot, item)) = item::find(port, root)? else { return Ok(None) };
+    let Some(comment) = loader.comment_of((root, spot), &item)? else { return Ok(None) };
     let mut leaves = vec![Leaf { above: 0, order: Vec::new(), thread: Thread { comment, replies: Vec::new() } }];
-    let mut waiting = VecDeque::from([(*root, item, 0)]);
-    while let Some((id, item, at)) = waiting.pop_front() {
-        if leaves.len() > limit || item::tree(port, &id)?.replies == 0 {
+    let mut waiting = VecDeque::from([((*root, spot), item, 0)]);
+    while let Some(((id, spot), item, at)) = waiting.pop_front() {
+        if leaves.len() > limit || item::tree(port, spot)?.replies == 0 {
             continue;
         }
         let left = limit + 1 - leaves.len();
-        for key in by_time(port, &id, &item, false, (None, left))? {
+        for key in by_time(port, (&id, spot), &item, false, (None, left))? {
             let Some(answer) = tail_id(&key) else { continue };
-            let Some(item) = item::get(port, &answer)? else { continue };
-            let Some(comment) = loader.comment_of(&answer, &item)? else { continue };
+            let Some((spot, item)) = item::find(port, &answer)? else { continue };
+            let Some(comment) = loader.comment_of((&answer, spot), &item)? else { continue };
             let order = order_key(sort, &answer, &comment);
-            waiting.push_back((answer, item, leaves.len()));
+            waiting.push_back(((answer, spot), item, leaves.len()));
             leaves.push(Leaf { above: at, order, thread: Thread { comment, replies: Vec::new() } });
         }
     }

@@ -8,6 +8,7 @@ use crate::content::counters;
 use crate::content::item::{self, Item};
 use crate::content::keys::Short;
 use crate::content::trees;
+use crate::index::Spot;
 use crate::port::{ReadError, ReadPort, Stored};
 use crate::{identity, index, void};
 use std::collections::BTreeMap;
@@ -109,16 +110,16 @@ impl<'p> Loader<'p> {
 
     /// The post with this short id.
     pub(crate) fn post(&mut self, id: &Short) -> Result<Option<Post>, ReadError> {
-        match item::get(self.port, id)? {
-            Some(item) if item.place.is_none() => self.post_of(id, &item),
+        match item::find(self.port, id)? {
+            Some((spot, item)) if item.place.is_none() => self.post_of((id, spot), &item),
             Some(_) | None => Ok(None),
         }
     }
 
-    fn post_of(&mut self, id: &Short, item: &Item) -> Result<Option<Post>, ReadError> {
+    fn post_of(&mut self, (id, spot): (&Short, Spot), item: &Item) -> Result<Option<Post>, ReadError> {
         let Some((stored, Body::Post(said))) = shown(self.port, id)? else { return Ok(None) };
         let body::Post { post_type, title, content, url, .. } = said;
-        let votes = item::votes(self.port, id, item)?;
+        let votes = item::votes(self.port, spot, item)?;
         let mut post = Post {
             signed: signed(&stored),
             author: self.author(&item.author)?,
@@ -128,7 +129,7 @@ impl<'p> Loader<'p> {
             content: String::new(),
             url: None,
             votes,
-            comment_count: u64::from(item::tree(self.port, id)?.comments),
+            comment_count: u64::from(item::tree(self.port, spot)?.comments),
         };
         if !item.removed {
             let edits = self.edits(item)?;
@@ -142,14 +143,18 @@ impl<'p> Loader<'p> {
 
     /// The comment with this short id, if it is attached.
     pub(crate) fn comment(&mut self, id: &Short) -> Result<Option<Comment>, ReadError> {
-        match item::get(self.port, id)? {
-            Some(item) => self.comment_of(id, &item),
+        match item::find(self.port, id)? {
+            Some((spot, item)) => self.comment_of((id, spot), &item),
             None => Ok(None),
         }
     }
 
     /// The same with its row read already.
-    pub(crate) fn comment_of(&mut self, id: &Short, item: &Item) -> Result<Option<Comment>, ReadError> {
+    pub(crate) fn comment_of(
+        &mut self,
+        (id, spot): (&Short, Spot),
+        item: &Item,
+    ) -> Result<Option<Comment>, ReadError> {
         if item.place.is_none() || !item.attached || !self.is_reachable(item)? {
             return Ok(None);
         }
@@ -162,8 +167,8 @@ impl<'p> Loader<'p> {
             parent: said.parent,
             depth: said.depth,
             content: String::new(),
-            votes: item::votes(self.port, id, item)?,
-            reply_count: u64::from(item::tree(self.port, id)?.replies),
+            votes: item::votes(self.port, spot, item)?,
+            reply_count: u64::from(item::tree(self.port, spot)?.replies),
         };
         if !item.removed {
             let edits = self.edits(item)?;

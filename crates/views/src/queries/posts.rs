@@ -214,7 +214,7 @@ fn keys_of(port: &dyn ReadPort, feed: &Feed, sort: Sort, place: &Place, limit: u
 /// Whether the post whose key in a list this is stands in a community.
 fn is_in(port: &dyn ReadPort, key: &[u8], scope: &Short) -> Result<bool, ReadError> {
     let Some(id) = tail_id(key) else { return Ok(false) };
-    Ok(item::get(port, &id)?.is_some_and(|item| item.scope == *scope))
+    Ok(item::find(port, &id)?.is_some_and(|(_, item)| item.scope == *scope))
 }
 
 /// The next entries that belong to the page; the others are stepped over, at most [`STEPPED_OVER_MAX`].
@@ -299,7 +299,7 @@ fn recent(
     if let Some(scope) = only {
         let mut held = Vec::with_capacity(computed.len());
         for entry in computed {
-            if item::get(port, &entry.2)?.is_some_and(|item| item.scope == scope) {
+            if item::find(port, &entry.2)?.is_some_and(|(_, item)| item.scope == scope) {
                 held.push(entry);
             }
         }

@@ -72,7 +72,7 @@ pub fn search_substring(
     for _ in 0..SEARCH_LOOK_MAX {
         let Some((key, _)) = merge.next()? else { return Ok(page) };
         let Some(id) = tail_id(&key) else { continue };
-        let is_post = item::get(port, &id)?.is_some_and(|item| item.place.is_none());
+        let is_post = item::find(port, &id)?.is_some_and(|(_, item)| item.place.is_none());
         let found = if is_post {
             let post = loader.post(&id)?.filter(|post| contains(&post.title) || contains(&post.content));
             post.map(Found::Post)

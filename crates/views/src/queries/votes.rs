@@ -12,9 +12,8 @@ use tidepool_protocol::{AuthorId, EnvelopeId};
 /// # Errors
 /// When the store fails.
 pub fn of(port: &dyn ReadPort, voter: &AuthorId, target: &EnvelopeId) -> Result<i8, ReadError> {
-    let target = target.short();
-    match item::get(port, &target)? {
-        Some(item) if item.author != *voter => votes::value(port, &target, &item.scope, &author_tag(voter)),
+    match item::find(port, &target.short())? {
+        Some((spot, item)) if item.author != *voter => votes::value(port, spot, &item.scope, &author_tag(voter)),
         Some(_) | None => Ok(0),
     }
 }

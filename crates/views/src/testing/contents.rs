@@ -2,23 +2,42 @@
 
 use crate::chunks::entries_of;
 use crate::content::{keys, lists};
+use crate::index::{self, Entry, Found, Spot};
+use crate::port::Cursor;
 use crate::rows;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 
-/// Everything in the rows of the views, however the chunks were cut; of the index only what is no place in one node's
-/// log. The key of an entry is that of its collection and its own.
+/// Everything in the rows of the views, which come in the order of their keys, however the chunks were cut; of the index
+/// only what is no place in one node's log, and short ids in place of spots. The key of an entry is that of its collection
+/// and its own.
+///
+/// # Panics
+/// When a row stands at a spot that the index gives to nothing.
 pub fn contents<'r>(rows: impl IntoIterator<Item = (&'r Bytes, &'r Bytes)>) -> BTreeMap<(Bytes, Bytes), Bytes> {
     let mut found = BTreeMap::new();
+    let mut spots: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
     for (key, value) in rows {
+        let mut key = key.clone();
+        if keys::ABOUT_ONE.contains(&key[0]) {
+            let (spot, rest) = key[1..].split_at(8);
+            let short = spots.get(spot).unwrap_or_else(|| panic!("{key:02x?} is about nothing that the index knows"));
+            key = [&key[..1], short, rest].concat().into();
+        }
         if keys::CHUNKED.contains(&key[0]) {
-            let collection = key.slice(..prefix_len(key));
+            let collection = key.slice(..prefix_len(&key));
             found.extend(entries_of(value).into_iter().map(|(key, value)| ((collection.clone(), key), value)));
         } else if key[0] == rows::INDEX {
-            let without_cursor = [&value[..16], &value[24..]].concat();
-            found.insert((key.clone(), Bytes::new()), without_cursor.into());
+            let short: [u8; 16] = key[1..].try_into().unwrap_or_else(|_| panic!("{key:02x?} is no key of the index"));
+            let known = index::read(&short, value).unwrap_or_else(|error| panic!("{error}"));
+            spots.insert(known.spot().bytes().to_vec(), short.to_vec());
+            let said = match known {
+                Found::Here(entry) => format!("{:?}", Entry { cursor: Cursor::START, spot: Spot::of(Cursor::START), ..entry }),
+                Found::SpokenOf(_) => String::new(),
+            };
+            found.insert((key, Bytes::new()), said.into());
         } else {
-            found.insert((key.clone(), Bytes::new()), value.clone());
+            found.insert((key, Bytes::new()), value.clone());
         }
     }
     found

@@ -1,7 +1,7 @@
 //! Tells content what stands and what does not: compares the verdicts of a stretch with what content has applied.
 
 use super::{AT_ONCE_MAX, Author, Range, VoidReason, job};
-use crate::content;
+use crate::content::{self, About};
 use crate::index::{self, Entry};
 use crate::logs::edit::logs_from;
 use crate::logs::row::At;
@@ -40,23 +40,25 @@ pub(crate) fn is_unfit(stored: &Stored) -> bool {
     stored.envelope.body().is_some_and(|body| Body::decode(kind, body).is_err())
 }
 
-/// Records `core` as the verdict on `stored`, and tells content when that is news.
+/// Records `core` as the verdict on `stored`, and tells content when that is news, and whether anybody can have spoken of
+/// it before.
 pub(crate) fn settle_one(
     overlay: &mut Overlay<'_>,
     stored: &Stored,
     entry: &Entry,
-    core: Option<VoidReason>,
+    (core, unheard_of): (Option<VoidReason>, bool),
     genesis: &NetworkGenesis,
 ) -> Result<(), ReadError> {
     let body = body(stored);
     match (&body, entry.applied, core.is_some()) {
         (Some(body), false, false) => {
             index::put(overlay, &Entry { core, applied: true, ..*entry });
-            content::apply(overlay, stored, body, genesis)
+            let about = About { spot: entry.spot, unheard_of };
+            content::apply(overlay, stored, body, about, genesis)
         }
         (Some(body), true, true) => {
             index::put(overlay, &Entry { core, ..*entry });
-            content::retract(overlay, stored, body, genesis)?;
+            content::retract(overlay, stored, body, entry.spot, genesis)?;
             // Content may have taken back its own reason.
             let entry = index::get(overlay, &entry.id)?.unwrap_or(*entry);
             index::put(overlay, &Entry { core, applied: false, content: None, ..entry });
@@ -81,7 +83,7 @@ fn settle_at(
         .ok_or_else(|| codec::damaged(rows::LOG, "it holds an envelope that the index does not know"))?;
     let stored = index::stored(overlay, &entry)?;
     let core = author.judge(overlay, &entry, stored.envelope.header(), at.bits)?;
-    settle_one(overlay, &stored, &entry, core, genesis)
+    settle_one(overlay, &stored, &entry, (core, false), genesis)
 }
 
 /// Settles `ranges`, at most [`AT_ONCE_MAX`] envelopes; the rest becomes jobs.
@@ -142,9 +144,10 @@ pub(crate) fn evict(
     if entry.applied
         && let Some(body) = body(&stored)
     {
-        content::retract(overlay, &stored, &body, genesis)?;
+        content::retract(overlay, &stored, &body, entry.spot, genesis)?;
     }
-    index::delete(overlay, &id);
+    let is_spoken_of = content::is_spoken_of(overlay, entry.spot)?;
+    index::delete(overlay, &entry, is_spoken_of);
     let header = stored.envelope.header();
     if header.kind == Kind::KEEP {
         keep::left(overlay, &stored, work)?;

@@ -1,7 +1,7 @@
 //! Small worlds: what a handful of agents say, much of it wrong, in an order that proptest chooses.
 
-use crate::content;
-use crate::index::{self, Entry};
+use crate::content::{self, About};
+use crate::index::{self, Entry, Spot};
 use crate::overlay::{Overlay, Pending};
 use crate::port::{Cursor, Origin, Stored};
 use crate::testing::{Memory, T0, network, salt, secret};
@@ -268,21 +268,25 @@ impl World {
         let (received_ms, origin) = (TimeMs(self.last), Origin::Local);
         let stored = Stored { cursor, received_ms, origin, envelope: envelope.clone() };
         let kind = envelope.header().kind;
-        let entry = Entry { id: envelope.id(), cursor, kind, body: true, applied: true, core: None, content: None };
+        let id = envelope.id();
         self.change(|overlay| {
             overlay.push(stored.clone());
-            index::put(overlay, &entry);
-            content::apply(overlay, &stored, &body(envelope), &network()).unwrap();
+            let spoken_of = index::spot(overlay, &id.short()).unwrap();
+            let spot = spoken_of.unwrap_or(Spot::of(cursor));
+            index::put(overlay, &Entry { id, spot, cursor, kind, body: true, applied: true, core: None, content: None });
+            let about = About { spot, unheard_of: spoken_of.is_none() };
+            content::apply(overlay, &stored, &body(envelope), about, &network()).unwrap();
         });
     }
 
     pub(crate) fn retract(&mut self, envelope: &Verified<Envelope>) {
-        let (_, stored) = index::envelope(&self.memory, &envelope.id()).unwrap().unwrap();
+        let (entry, stored) = index::envelope(&self.memory, &envelope.id()).unwrap().unwrap();
         self.change(|overlay| {
-            content::retract(overlay, &stored, &body(envelope), &network()).unwrap();
+            content::retract(overlay, &stored, &body(envelope), entry.spot, &network()).unwrap();
             let left = index::get(overlay, &envelope.id()).unwrap().unwrap();
             assert_eq!(left.content, None, "a retracted envelope keeps its mark");
-            index::delete(overlay, &envelope.id());
+            let is_spoken_of = content::is_spoken_of(overlay, left.spot).unwrap();
+            index::delete(overlay, &left, is_spoken_of);
         });
     }
 
