@@ -166,7 +166,7 @@ impl Direction {
 /// A layer under all memtables: rows that hide nothing.
 pub(crate) trait Ground {
     /// The row that comes next in the walk's direction.
-    fn peek(&mut self) -> Result<Option<(&Bytes, &Bytes)>, ReadError>;
+    fn peek(&mut self) -> Result<Option<(&[u8], &Bytes)>, ReadError>;
 
     /// Goes on behind it.
     fn advance(&mut self);
@@ -176,7 +176,7 @@ pub(crate) trait Ground {
 pub(crate) struct Nothing;
 
 impl Ground for Nothing {
-    fn peek(&mut self) -> Result<Option<(&Bytes, &Bytes)>, ReadError> {
+    fn peek(&mut self) -> Result<Option<(&[u8], &Bytes)>, ReadError> {
         Ok(None)
     }
 
@@ -241,7 +241,7 @@ pub(crate) fn walk(
                 ground.advance();
                 continue;
             }
-            Some((lowest, _)) => lowest == key,
+            Some((lowest, _)) => *lowest == *key,
             None => false,
         };
         if let Some(value) = value

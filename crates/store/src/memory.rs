@@ -96,7 +96,7 @@ impl MemoryStore {
 
     fn publish(&self, state: State) {
         let state = Arc::new(state);
-        replace(&self.shared.visible, |_| state);
+        replace(&self.shared.visible, state);
     }
 }
 

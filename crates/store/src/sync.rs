@@ -10,8 +10,8 @@ pub(crate) fn read<T: Clone>(lock: &RwLock<T>) -> T {
     lock.read().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
-pub(crate) fn replace<T>(lock: &RwLock<T>, with: impl FnOnce(&T) -> T) {
-    let mut guard = lock.write().unwrap_or_else(PoisonError::into_inner);
-    let next = with(&guard);
-    *guard = next;
+pub(crate) fn replace<T>(lock: &RwLock<T>, with: T) {
+    let before = std::mem::replace(&mut *lock.write().unwrap_or_else(PoisonError::into_inner), with);
+    // Letting go of it may take a while.
+    drop(before);
 }

@@ -13,7 +13,7 @@
 //! under a mark in `Meta`, and a start that finds the mark takes a new generation and folds from the beginning.
 
 use super::layout::{Meta, Space, record_key, stale_pages};
-use super::pages::{self, PageWrite};
+use super::pages::{self, PageWrite, Written};
 use super::redo::{self, Target};
 use super::settings::Point;
 use super::shared::{Shared, unwritten};
@@ -125,21 +125,18 @@ fn take_job(shared: &Shared) -> Option<Job> {
     let mut writer = lock(&shared.writer);
     let complete = writer.incomplete.is_none();
     let unfinished = lock(&shared.meta).unfinished != 0;
-    let spills = writer.active.bytes() >= shared.settings.checkpoint.unfinished_bytes;
+    let spills = writer.now.active.bytes() >= shared.settings.checkpoint.unfinished_bytes;
     let due = if complete { writer.batch > writer.checkpoint_batch || unfinished } else { spills };
-    if !due && (!complete || writer.active.is_empty()) {
+    if !due && (!complete || writer.now.active.is_empty()) {
         return None;
     }
     writer.checkpoint_batch = writer.batch;
-    writer.checkpoint_head = writer.head;
+    writer.checkpoint_head = writer.now.head;
     writer.active_since = None;
-    let rows = std::mem::take(&mut writer.active);
-    let frozen = rows.clone();
-    shared.publish(|view| {
-        view.active = Memtable::default();
-        view.frozen = Some(frozen);
-    });
-    Some(Job { rows, batch: writer.batch, head: writer.head, complete })
+    let rows = std::mem::take(&mut writer.now.active);
+    writer.now.frozen = Some(rows.clone());
+    shared.is_outdated();
+    Some(Job { rows, batch: writer.batch, head: writer.now.head, complete })
 }
 
 fn perform(shared: &Shared, job: &Job) -> Result<(), StoreError> {
@@ -176,7 +173,12 @@ fn perform(shared: &Shared, job: &Job) -> Result<(), StoreError> {
     shared.engine.sync().map_err(unwritten)?;
     shared.hook(Point::PagesWritten)?;
     redo::remove(&shared.path).map_err(unwritten)?;
-    shared.publish(|view| view.frozen = None);
+    {
+        // Shown at once, or readers who do not come would hold on to the rows.
+        let mut writer = lock(&shared.writer);
+        writer.now.frozen = None;
+        shared.show(&writer);
+    }
     remove_records(shared, before.batch, after.batch)?;
     let ms = began.elapsed().as_millis();
     tracing::debug!(batch = job.batch, head = job.head.0, rows = job.rows.len(), pages, %ms, "checkpoint");
@@ -226,7 +228,7 @@ fn put_meta(batch: &mut ::sled::Batch, meta: Meta) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn commit(shared: &Shared, batch: ::sled::Batch, writes: Vec<PageWrite>) -> Result<(), StoreError> {
+fn commit(shared: &Shared, batch: ::sled::Batch, writes: Vec<Written>) -> Result<(), StoreError> {
     shared.engine.apply(batch).map_err(unwritten)?;
     shared.pages.written(writes);
     Ok(())

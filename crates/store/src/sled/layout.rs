@@ -63,6 +63,15 @@ impl Space {
         key
     }
 
+    /// Whether the engine key of `row` lies before `end`.
+    pub(crate) fn is_before(self, row: &[u8], end: &[u8]) -> bool {
+        let prefix = self.key(&[]);
+        match end.strip_prefix(prefix.as_slice()) {
+            Some(end) => row < end,
+            None => prefix.as_slice() < end,
+        }
+    }
+
     fn prefix_len(self) -> usize {
         match self {
             Self::Derived(_) => 5,

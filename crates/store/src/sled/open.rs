@@ -7,7 +7,7 @@ use super::marker::{Acknowledged, Marker};
 use super::quarantine::{self, OnDamage};
 use super::redo;
 use super::settings::OpenSettings;
-use super::shared::{Shared, Writer};
+use super::shared::{Shared, View, Writer};
 use super::tail::Tail;
 use crate::frames::FrameError;
 use crate::layers::Memtable;
@@ -56,21 +56,21 @@ pub(crate) fn open(path: &Path, settings: &OpenSettings) -> Result<Shared, OpenE
             }
             Ok(Shared::new(engine, path.to_owned(), settings.clone(), (marker, state.meta, state.writer)))
         }
-        Ok(Recovered::TailLost(state)) if tail.as_ref().is_some_and(|tail| tail.goes_beyond(state.writer.head)) => {
+        Ok(Recovered::TailLost(state)) if tail.as_ref().is_some_and(|tail| tail.goes_beyond(state.writer.now.head)) => {
             drop(engine);
             put_back(path, tail.as_ref());
-            let reason = format!("what stands behind cursor {} of the log cannot be read", state.writer.head.0);
+            let reason = format!("what stands behind cursor {} of the log cannot be read", state.writer.now.head.0);
             Err(quarantine::damaged(path, settings, &reason))
         }
         Ok(Recovered::TailLost(state)) if settings.accept_lost_tail => {
             let state = accept_lost_tail(path, &engine, state, acknowledged)?;
             let mut marker = marker;
-            let found = Acknowledged { batch: state.writer.batch, cursor: state.writer.head };
+            let found = Acknowledged { batch: state.writer.batch, cursor: state.writer.now.head };
             marker.reset(found).map_err(OpenError::io(path))?;
             Ok(Shared::new(engine, path.to_owned(), settings.clone(), (marker, state.meta, state.writer)))
         }
         Ok(Recovered::TailLost(state)) => {
-            let found = Acknowledged { batch: state.writer.batch, cursor: state.writer.head };
+            let found = Acknowledged { batch: state.writer.batch, cursor: state.writer.now.head };
             drop(engine);
             put_back(path, tail.as_ref());
             Err(OpenError::TailLost { path: path.to_owned(), acknowledged, found })
@@ -214,8 +214,7 @@ fn recover(
     let derived_upto = derived_state(path, &mut meta, &mut active, (batch, head), lost || is_older)?;
     let writer = Writer {
         active_since: (!active.is_empty()).then(Instant::now),
-        active,
-        head,
+        now: View { active, frozen: None, generation: meta.generation, head },
         batch,
         incomplete: Some(derived_upto).filter(|upto| *upto < head),
         checkpoint_head: meta.derived_upto,
@@ -312,16 +311,16 @@ fn accept_lost_tail(
 ) -> Result<State, OpenError> {
     tracing::warn!(path = %path.display(), acknowledged = acknowledged.cursor.0, "going on without the lost tail");
     let io = |error: String| OpenError::io(path)(std::io::Error::other(error));
-    state.writer.head = state.writer.head.max(acknowledged.cursor);
+    state.writer.now.head = state.writer.now.head.max(acknowledged.cursor);
     state.writer.batch = state.writer.batch.max(acknowledged.batch);
-    state.writer.incomplete = Some(Cursor::START).filter(|_| state.writer.head > Cursor::START);
+    state.writer.incomplete = Some(Cursor::START).filter(|_| state.writer.now.head > Cursor::START);
     // The rows of records that are there are still in memory only; their records must go on counting.
     let mut batch = ::sled::Batch::default();
     // Peers may hold what was lost, so no log goes on from what is left.
-    let restored = tidepool_kernel::restored_row(state.writer.head, crate::transfer::now());
-    let sealed = Record::seal(state.writer.head, std::slice::from_ref(&restored));
+    let restored = tidepool_kernel::restored_row(state.writer.now.head, crate::transfer::now());
+    let sealed = Record::seal(state.writer.now.head, std::slice::from_ref(&restored));
     let sealed = sealed.map_err(|error| io(error.to_string()))?;
-    state.writer.active.apply(&restored);
+    state.writer.now.active.apply(&restored);
     for number in state.meta.batch + 1..=state.writer.batch {
         let key = record_key(number);
         let present = engine.get(&key).map_err(|error| io(error.reason))?;

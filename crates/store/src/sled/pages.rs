@@ -21,52 +21,106 @@ const PAGE_BYTES_TARGET: usize = 4 * 1024;
 /// What one row costs in a page beside its bytes.
 const ROW_OVERHEAD_BYTES: usize = 8;
 
-/// Rows of a page, ascending.
+/// A page as it is read: rows in ascending order, packed as they are on disk, and where each of them begins.
 #[derive(Debug, Default)]
 pub(crate) struct Page {
-    pub(crate) rows: Vec<(Bytes, Bytes)>,
+    raw: Bytes,
+    starts: Vec<u32>,
+}
+
+/// The bytes at `at` behind their length, and where they end. Only for what [`Page::unpack`] has checked.
+fn part(raw: &[u8], at: usize) -> (usize, usize) {
+    let length = raw.get(at..).and_then(|rest| rest.first_chunk::<4>()).map_or(0, |length| u32::from_be_bytes(*length));
+    (at + 4, at + 4 + length as usize)
 }
 
 impl Page {
-    fn packed_len(&self) -> usize {
-        self.rows.iter().map(row_len).sum()
-    }
-
-    /// Bytes that it takes in a cache.
-    pub(crate) fn memory(&self) -> usize {
-        self.packed_len() + self.rows.len() * size_of::<(Bytes, Bytes)>() + 64
-    }
-
-    fn pack(&self) -> Bytes {
-        let mut raw = BytesMut::with_capacity(self.packed_len());
-        for (key, value) in &self.rows {
-            put_bytes(&mut raw, key);
-            put_bytes(&mut raw, value);
-        }
-        raw.freeze()
-    }
-
     pub(crate) fn open(sealed: &[u8]) -> Result<Self, CodecError> {
         Self::unpack(codec::open(sealed)?)
     }
 
-    fn unpack(mut raw: Bytes) -> Result<Self, CodecError> {
-        let mut rows: Vec<(Bytes, Bytes)> = Vec::new();
-        while !raw.is_empty() {
-            let row = (take_bytes(&mut raw)?, take_bytes(&mut raw)?);
-            if rows.last().is_some_and(|last| last.0 >= row.0) {
+    fn unpack(raw: Bytes) -> Result<Self, CodecError> {
+        let mut starts = Vec::new();
+        let mut rest = raw.clone();
+        let mut last: Option<Bytes> = None;
+        while !rest.is_empty() {
+            starts.push(u32::try_from(raw.len() - rest.len()).map_err(|_| CodecError::Shape)?);
+            let key = take_bytes(&mut rest)?;
+            take_bytes(&mut rest)?;
+            if last.is_some_and(|last| last >= key) {
                 return Err(CodecError::Shape);
             }
-            rows.push(row);
+            last = Some(key);
         }
-        Ok(Self { rows })
+        starts.shrink_to_fit();
+        Ok(Self { raw, starts })
+    }
+
+    /// How many rows it holds.
+    pub(crate) const fn len(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// The key of row number `at`; empty behind the last.
+    pub(crate) fn key(&self, at: usize) -> &[u8] {
+        let Some(start) = self.starts.get(at) else { return &[] };
+        let (from, to) = part(&self.raw, *start as usize);
+        self.raw.get(from..to).unwrap_or_default()
+    }
+
+    /// The value of row number `at`; empty behind the last.
+    pub(crate) fn value(&self, at: usize) -> Bytes {
+        let Some(start) = self.starts.get(at) else { return Bytes::new() };
+        let (_, key_end) = part(&self.raw, *start as usize);
+        let (from, to) = part(&self.raw, key_end);
+        self.raw.slice(from.min(self.raw.len())..to.min(self.raw.len()))
+    }
+
+    /// How many rows have keys below `bound`.
+    pub(crate) fn below(&self, bound: &[u8]) -> usize {
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = low.midpoint(high);
+            if self.key(middle) < bound {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        low
     }
 
     /// The value of one row.
     pub(crate) fn get(&self, key: &[u8]) -> Option<Bytes> {
-        let at = self.rows.binary_search_by(|(row, _)| row.as_ref().cmp(key)).ok()?;
-        self.rows.get(at).map(|(_, value)| value.clone())
+        let at = self.below(key);
+        (at < self.len() && self.key(at) == key).then(|| self.value(at))
     }
+
+    /// Leaves the first `rows` rows.
+    pub(crate) fn truncate(&mut self, rows: usize) {
+        self.starts.truncate(rows);
+    }
+
+    /// Bytes that it takes in a cache.
+    pub(crate) const fn memory(&self) -> usize {
+        self.raw.len() + self.starts.len() * size_of::<u32>() + 96
+    }
+}
+
+/// Rows of a page that is being written, ascending.
+type Rows = Vec<(Bytes, Bytes)>;
+
+fn packed_len(rows: &Rows) -> usize {
+    rows.iter().map(row_len).sum()
+}
+
+fn pack(rows: &Rows) -> Bytes {
+    let mut raw = BytesMut::with_capacity(packed_len(rows));
+    for (key, value) in rows {
+        put_bytes(&mut raw, key);
+        put_bytes(&mut raw, value);
+    }
+    raw.freeze()
 }
 
 fn row_len((key, value): &(Bytes, Bytes)) -> usize {
@@ -78,7 +132,10 @@ pub(crate) fn unreadable(key: &[u8], error: &CodecError) -> ReadError {
 }
 
 /// One page after a checkpoint: its engine key, and its rows; `None` when it is gone.
-pub(crate) type PageWrite = (Vec<u8>, Option<Page>);
+pub(crate) type PageWrite = (Vec<u8>, Option<Rows>);
+
+/// The same, as readers see it.
+pub(crate) type Written = (Vec<u8>, Option<Page>);
 
 /// Takes from `changes` (ascending) all that belong to the first one's page, and gives that page as it is with them:
 /// one write, more when it is cut, all of which must go into one batch.
@@ -102,55 +159,56 @@ pub(crate) fn next_page<'r>(
         let reason = format!("rows from {first:02x?} on lie behind the page at {:02x?}", span.start);
         return Err(ReadError { reason });
     }
-    let mut rows = Vec::with_capacity(span.page.rows.len() + 8);
-    let mut old = span.page.rows.iter().peekable();
-    while let Some((row, value)) = changes.next_if(|(row, _)| space.key(row) < end) {
-        while let Some(kept) = old.next_if(|(kept, _)| kept < row) {
-            rows.push(kept.clone());
-        }
-        let _ = old.next_if(|(kept, _)| kept == row);
+    let page = &span.page;
+    let mut rows = Vec::with_capacity(page.len() + 8);
+    let mut old = 0;
+    let kept = |rows: &mut Rows, from: usize, to: usize| {
+        rows.extend((from..to).map(|at| (page.raw.slice_ref(page.key(at)), page.value(at))));
+    };
+    while let Some((row, value)) = changes.next_if(|(row, _)| space.is_before(row, &end)) {
+        let at = page.below(row).max(old);
+        kept(&mut rows, old, at);
+        old = at + usize::from(at < page.len() && page.key(at) == row);
         if let Some(value) = value {
             rows.push((row.clone(), value.clone()));
         }
     }
-    rows.extend(old.cloned());
+    kept(&mut rows, old, page.len());
     Ok(cut(space, span.start.to_vec(), rows))
 }
 
 /// Cuts rows into pages; the first keeps `key`.
-fn cut(space: Space, key: Vec<u8>, rows: Vec<(Bytes, Bytes)>) -> Vec<PageWrite> {
-    let whole = Page { rows };
-    let bytes = whole.packed_len();
+fn cut(space: Space, key: Vec<u8>, rows: Rows) -> Vec<PageWrite> {
+    let bytes = packed_len(&rows);
     if bytes <= PAGE_BYTES_MAX {
-        return vec![(key, (!whole.rows.is_empty()).then_some(whole))];
+        return vec![(key, (!rows.is_empty()).then_some(rows))];
     }
     let pieces = bytes.div_ceil(PAGE_BYTES_TARGET);
     let target = bytes.div_ceil(pieces);
     let mut writes = Vec::with_capacity(pieces);
-    let mut open = Page::default();
+    let mut open = Rows::new();
     let mut open_bytes = 0;
     let mut open_key = key;
-    for row in whole.rows {
+    for row in rows {
         let len = row_len(&row);
         if open_bytes > 0 && open_bytes + len > target {
             writes.push((std::mem::replace(&mut open_key, space.key(&row.0)), Some(std::mem::take(&mut open))));
             open_bytes = 0;
         }
         open_bytes += len;
-        open.rows.push(row);
+        open.push(row);
     }
     writes.push((open_key, Some(open)));
     writes
 }
 
-/// Puts page writes into a batch; gives the pages back in buffers of their own, for the cache: rows as they came share
-/// buffers with old pages and with whole bodies.
-pub(crate) fn put(batch: &mut ::sled::Batch, writes: Vec<PageWrite>) -> Result<Vec<PageWrite>, ReadError> {
+/// Puts page writes into a batch; gives the pages back as they will be read, for the cache.
+pub(crate) fn put(batch: &mut ::sled::Batch, writes: Vec<PageWrite>) -> Result<Vec<Written>, ReadError> {
     let mut written = Vec::with_capacity(writes.len());
-    for (key, page) in writes {
-        let page = match page {
-            Some(page) => {
-                let raw = page.pack();
+    for (key, rows) in writes {
+        let page = match rows {
+            Some(rows) => {
+                let raw = pack(&rows);
                 let sealed = codec::seal(&raw).map_err(|error| unreadable(&key, &error))?;
                 batch.insert(key.as_slice(), sealed);
                 Some(Page::unpack(raw).map_err(|error| unreadable(&key, &error))?)

@@ -1,6 +1,6 @@
 //! Reading on any thread: no lock is held while a caller's `visit` runs, and one call sees one moment.
 
-use super::layout::{BLOCKS, block_key, number_of};
+use super::layout::{BLOCKS, Space, block_key, number_of};
 use super::shared::{Shared, View};
 use super::spans::PageWalk;
 use crate::family::{Zone, is_durable, zones};
@@ -45,17 +45,34 @@ impl SledReader {
         self.held.clone().unwrap_or_else(|| self.shared.view())
     }
 
-    fn walk(
+}
+
+/// Reads as of a moment. What cannot be read back is noted as damage.
+impl Shared {
+    pub(crate) fn row(&self, view: &View, key: &[u8]) -> Result<Option<Bytes>, ReadError> {
+        match view.in_memory(key) {
+            Some(value) => Ok(value.clone()),
+            None => self.row_of_pages(view.generation, key),
+        }
+    }
+
+    /// The row as the pages have it.
+    pub(crate) fn row_of_pages(&self, generation: u32, key: &[u8]) -> Result<Option<Bytes>, ReadError> {
+        let Some(family) = key.first() else { return Ok(None) };
+        let space = if is_durable(*family) { Space::Durable } else { Space::Derived(generation) };
+        self.pages.get(&self.engine, space, key).map_err(|error| self.suspect(error))
+    }
+
+    pub(crate) fn walk(
         &self,
-        from: &[u8],
-        to: &[u8],
+        view: &View,
+        (from, to): (&[u8], &[u8]),
         direction: Direction,
         visit: &mut dyn FnMut(&[u8], &Bytes) -> bool,
     ) -> Result<(), ReadError> {
-        let view = self.view();
         let memtables = [Some(&view.active), view.frozen.as_ref()];
         let mut step = |(durable, from, to): Zone<'_>| {
-            let pages = (&self.shared.engine, &self.shared.pages);
+            let pages = (&self.engine, &self.pages);
             let mut ground = PageWalk::new(pages, view.space(durable), (from, to), direction);
             walk(memtables, &mut ground, (from, to), direction, visit)
         };
@@ -64,31 +81,86 @@ impl SledReader {
             Direction::Up => zones.next(),
             Direction::Down => zones.next_back(),
         } {
-            if !step(zone)? {
+            if !step(zone).map_err(|error| self.suspect(error))? {
                 break;
             }
         }
         Ok(())
     }
 
+    /// The envelope at `cursor`, if the log goes up to `head`.
+    pub(crate) fn envelope(&self, head: Cursor, cursor: Cursor) -> Result<Option<Stored>, ReadError> {
+        self.read_one(head, cursor).map_err(|error| self.suspect(error))
+    }
+
+    /// Up to `limit` envelopes behind `after`, if the log goes up to `head`.
+    pub(crate) fn envelopes(&self, head: Cursor, after: Cursor, limit: usize) -> Result<Vec<Stored>, ReadError> {
+        self.read_after(head, after, limit).map_err(|error| self.suspect(error))
+    }
+
     /// The block in which `cursor` lies or would lie.
     fn block_around(&self, cursor: Cursor) -> Result<Option<Arc<Block>>, ReadError> {
         let age = {
-            let mut cache = lock(&self.shared.blocks);
+            let mut cache = lock(&self.blocks);
             if let Some(block) = cache.around(cursor) {
                 return Ok(Some(block));
             }
             cache.age()
         };
-        let found = self.shared.engine.at_or_before(&[BLOCKS], &block_key(cursor))?;
+        let found = self.engine.at_or_before(&[BLOCKS], &block_key(cursor))?;
         let Some((key, value)) = found else { return Ok(None) };
         self.decoded(&key, &value, age).map(Some)
     }
 
     fn decoded(&self, key: &[u8], value: &[u8], age: u64) -> Result<Arc<Block>, ReadError> {
         let block = decode_block(key, value)?;
-        lock(&self.shared.blocks).put_if(age, &block);
+        lock(&self.blocks).put_if(age, &block);
         Ok(block)
+    }
+
+    fn read_one(&self, head: Cursor, cursor: Cursor) -> Result<Option<Stored>, ReadError> {
+        if cursor > head {
+            return Ok(None);
+        }
+        let Some(block) = self.block_around(cursor)? else { return Ok(None) };
+        block.entry(cursor).map(|entry| entry.stored()).transpose()
+    }
+
+    fn read_after(&self, head: Cursor, after: Cursor, limit: usize) -> Result<Vec<Stored>, ReadError> {
+        let mut found = Vec::new();
+        if limit == 0 || after >= head {
+            return Ok(found);
+        }
+        let take = |block: &Block, found: &mut Vec<Stored>| -> Result<bool, ReadError> {
+            let start = block.entries.partition_point(|entry| entry.cursor <= after);
+            for entry in block.entries.iter().skip(start) {
+                if found.len() >= limit || entry.cursor > head {
+                    return Ok(false);
+                }
+                found.push(entry.stored()?);
+            }
+            Ok(found.len() < limit)
+        };
+        if let Some(block) = self.block_around(after.next())?
+            && !take(&block, &mut found)?
+        {
+            return Ok(found);
+        }
+        let behind = found.last().map_or(after, |last| last.cursor);
+        let end = [BLOCKS + 1];
+        for row in self.engine.range(Bound::Excluded(&block_key(behind)), Bound::Excluded(&end)) {
+            let (key, value) = row?;
+            // A long read is a fold or a sync: it would only push out of the cache what feeds read.
+            let block = lock(&self.blocks).around(Cursor(number_of(&key).unwrap_or_default()));
+            let block = match block {
+                Some(block) => block,
+                None => decode_block(&key, &value)?,
+            };
+            if !take(&block, &mut found)? {
+                break;
+            }
+        }
+        Ok(found)
     }
 }
 
@@ -112,82 +184,24 @@ impl StoreReader for SledReader {
 
 impl Rows for SledReader {
     fn get(&self, key: &[u8]) -> Result<Option<Bytes>, ReadError> {
-        let Some(family) = key.first() else { return Ok(None) };
-        let view = self.view();
-        let in_memory = view.active.get(key).or_else(|| view.frozen.as_ref().and_then(|frozen| frozen.get(key)));
-        match in_memory {
-            Some(value) => Ok(value.clone()),
-            None => self
-                .shared
-                .pages
-                .get(&self.shared.engine, view.space(is_durable(*family)), key)
-                .map_err(|error| self.shared.suspect(error)),
-        }
+        self.shared.row(&self.view(), key)
     }
 
     fn scan(&self, from: &[u8], to: &[u8], visit: &mut dyn FnMut(&[u8], &Bytes) -> bool) -> Result<(), ReadError> {
-        self.walk(from, to, Direction::Up, visit).map_err(|error| self.shared.suspect(error))
+        self.shared.walk(&self.view(), (from, to), Direction::Up, visit)
     }
 
     fn scan_back(&self, from: &[u8], to: &[u8], visit: &mut dyn FnMut(&[u8], &Bytes) -> bool) -> Result<(), ReadError> {
-        self.walk(from, to, Direction::Down, visit).map_err(|error| self.shared.suspect(error))
-    }
-}
-
-impl SledReader {
-    fn read_one(&self, cursor: Cursor) -> Result<Option<Stored>, ReadError> {
-        if cursor > self.view().head {
-            return Ok(None);
-        }
-        let Some(block) = self.block_around(cursor)? else { return Ok(None) };
-        block.entry(cursor).map(|entry| entry.stored()).transpose()
-    }
-
-    fn read_after(&self, after: Cursor, limit: usize) -> Result<Vec<Stored>, ReadError> {
-        let head = self.view().head;
-        let mut found = Vec::new();
-        if limit == 0 || after >= head {
-            return Ok(found);
-        }
-        let take = |block: &Block, found: &mut Vec<Stored>| -> Result<bool, ReadError> {
-            let start = block.entries.partition_point(|entry| entry.cursor <= after);
-            for entry in block.entries.iter().skip(start) {
-                if found.len() >= limit || entry.cursor > head {
-                    return Ok(false);
-                }
-                found.push(entry.stored()?);
-            }
-            Ok(found.len() < limit)
-        };
-        if let Some(block) = self.block_around(after.next())?
-            && !take(&block, &mut found)?
-        {
-            return Ok(found);
-        }
-        let behind = found.last().map_or(after, |last| last.cursor);
-        let end = [BLOCKS + 1];
-        for row in self.shared.engine.range(Bound::Excluded(&block_key(behind)), Bound::Excluded(&end)) {
-            let (key, value) = row?;
-            // A long read is a fold or a sync: it would only push out of the cache what feeds read.
-            let block = lock(&self.shared.blocks).around(Cursor(number_of(&key).unwrap_or_default()));
-            let block = match block {
-                Some(block) => block,
-                None => decode_block(&key, &value)?,
-            };
-            if !take(&block, &mut found)? {
-                break;
-            }
-        }
-        Ok(found)
+        self.shared.walk(&self.view(), (from, to), Direction::Down, visit)
     }
 }
 
 impl Envelopes for SledReader {
     fn stored(&self, cursor: Cursor) -> Result<Option<Stored>, ReadError> {
-        self.read_one(cursor).map_err(|error| self.shared.suspect(error))
+        self.shared.envelope(self.view().head, cursor)
     }
 
     fn stored_after(&self, after: Cursor, limit: usize) -> Result<Vec<Stored>, ReadError> {
-        self.read_after(after, limit).map_err(|error| self.shared.suspect(error))
+        self.shared.envelopes(self.view().head, after, limit)
     }
 }

@@ -8,14 +8,17 @@ use super::marker::Marker;
 use super::settings::{OpenSettings, Point};
 use super::spans::Spans;
 use crate::layers::Memtable;
-use crate::sync::{read, replace};
+use crate::sync::{lock, read, replace};
+use bytes::Bytes;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, RwLock};
 use std::time::Instant;
 use tidepool_kernel::StoreError;
 use tidepool_views::{Cursor, ReadError};
 
-/// What readers see: rows in memory above the pages, and how far the log goes. Cloning is O(1).
+/// One moment: rows in memory above the pages, and how far the log goes. Cloning is O(1), but as long as a clone lives the
+/// writer copies each part of the rows that it touches for the first time.
 #[derive(Clone)]
 pub(crate) struct View {
     /// Rows since the last checkpoint began.
@@ -30,12 +33,17 @@ impl View {
     pub(crate) fn space(&self, durable: bool) -> Space {
         if durable { Space::Durable } else { Space::Derived(self.generation) }
     }
+
+    /// What the rows in memory say of `key`; `None` when the pages know.
+    pub(crate) fn in_memory(&self, key: &[u8]) -> Option<&Option<Bytes>> {
+        self.active.get(key).or_else(|| self.frozen.as_ref().and_then(|frozen| frozen.get(key)))
+    }
 }
 
-/// The writing side's own state. Its lock is held for one append, and to hand rows to a checkpoint.
+/// The writing side's own state. Its lock is held for as long as rows in memory change hands, never while a disk is asked.
 pub(crate) struct Writer {
-    pub(crate) active: Memtable,
-    pub(crate) head: Cursor,
+    /// The newest moment, which the writing side itself reads.
+    pub(crate) now: View,
     pub(crate) batch: u64,
     /// Up to where derived rows are complete; `None` when they are up to the head.
     pub(crate) incomplete: Option<Cursor>,
@@ -61,14 +69,20 @@ pub(crate) struct Shared {
     /// The store's directory.
     pub(crate) path: PathBuf,
     pub(crate) settings: OpenSettings,
-    pub(crate) view: RwLock<Arc<View>>,
+    /// The moment that readers were last shown, and whether it is the newest. It is made when somebody reads: while only
+    /// the writing side does, its rows are nobody else's, and nothing is copied.
+    shown: RwLock<Arc<View>>,
+    is_shown_newest: AtomicBool,
     pub(crate) writer: Mutex<Writer>,
+    /// Held for one append.
+    pub(crate) appending: Mutex<()>,
     pub(crate) meta: Mutex<Meta>,
     pub(crate) blocks: Mutex<BlockCache>,
     pub(crate) pages: Spans,
     pub(crate) flush: Flush,
     pub(crate) marker: Mutex<Marker>,
-    /// Held while a checkpoint is made or derived rows are cleared: both write [`Meta`]. Taken before every other lock.
+    /// Held while a checkpoint is made or derived rows are cleared: both write [`Meta`]. Taken before every other lock but
+    /// `appending`.
     pub(crate) checkpointing: Mutex<()>,
     pub(crate) control: Mutex<Control>,
     pub(crate) control_changed: Condvar,
@@ -83,13 +97,14 @@ impl Shared {
         settings: OpenSettings,
         (marker, meta, writer): (Marker, Meta, Writer),
     ) -> Self {
-        let view = View { active: writer.active.clone(), frozen: None, generation: meta.generation, head: writer.head };
         Self {
             engine,
             path,
-            view: RwLock::new(Arc::new(view)),
-            flush: Flush::new(writer.batch, writer.head),
+            shown: RwLock::new(Arc::new(writer.now.clone())),
+            is_shown_newest: AtomicBool::new(true),
+            flush: Flush::new(writer.batch, writer.now.head),
             writer: Mutex::new(writer),
+            appending: Mutex::default(),
             meta: Mutex::new(meta),
             blocks: Mutex::new(BlockCache::new(settings.block_cache_bytes)),
             pages: Spans::new(settings.page_cache_bytes),
@@ -102,17 +117,26 @@ impl Shared {
         }
     }
 
+    /// The newest moment, for readers.
     pub(crate) fn view(&self) -> Arc<View> {
-        read(&self.view)
+        if self.is_shown_newest.load(Ordering::Acquire) {
+            return read(&self.shown);
+        }
+        self.show(&lock(&self.writer))
     }
 
-    /// Makes what `change` does to the view visible.
-    pub(crate) fn publish(&self, change: impl FnOnce(&mut View)) {
-        replace(&self.view, |view| {
-            let mut next = (**view).clone();
-            change(&mut next);
-            Arc::new(next)
-        });
+    /// Shows readers the newest moment.
+    pub(crate) fn show(&self, writer: &Writer) -> Arc<View> {
+        let newest = Arc::new(writer.now.clone());
+        replace(&self.shown, Arc::clone(&newest));
+        self.is_shown_newest.store(true, Ordering::Release);
+        newest
+    }
+
+    /// There is a newer moment than the one that readers were shown. Whoever changes `writer.now` says so before it lets
+    /// go of the lock.
+    pub(crate) fn is_outdated(&self) {
+        self.is_shown_newest.store(false, Ordering::Release);
     }
 
     pub(crate) fn hook(&self, point: Point) -> Result<(), StoreError> {

@@ -4,7 +4,7 @@
 use super::cache::ByteCache;
 use super::engine::Engine;
 use super::layout::Space;
-use super::pages::{Page, PageWrite, unreadable};
+use super::pages::{Page, Written, unreadable};
 use crate::layers::{Direction, Ground};
 use crate::sync::lock;
 use bytes::Bytes;
@@ -38,8 +38,9 @@ pub(crate) fn read_span(engine: &Engine, space: Space, key: &[u8]) -> Result<Spa
     let next = engine.range(Bound::Excluded(key), Bound::Excluded(&end)).next().transpose()?;
     let end: Bytes = next.map_or(end.into(), |(next, _)| Bytes::copy_from_slice(&next));
     // A page that was cut between the two reads shows rows that lie in the next one.
-    let within = page.rows.partition_point(|(row, _)| space.key(row).as_slice() < end.as_ref());
-    page.rows.truncate(within);
+    if let Some(end) = space.row_of(&end) {
+        page.truncate(page.below(end));
+    }
     Ok(Span { start, end, page })
 }
 
@@ -120,7 +121,7 @@ impl Spans {
 
     /// Takes over what a checkpoint wrote, in the order of its keys, all pieces of one page among them: pages that were
     /// cached stay cached as they are now.
-    pub(crate) fn written(&self, writes: Vec<PageWrite>) {
+    pub(crate) fn written(&self, writes: Vec<Written>) {
         let mut cached = lock(&self.0);
         cached.spans.grow_old();
         let mut writes = writes.into_iter().peekable();
@@ -154,6 +155,8 @@ pub(crate) struct PageWalk<'a> {
     span: Arc<Span>,
     /// Rows of the span that are still to come.
     left: Range<usize>,
+    /// The value of the first of them, once it was looked at.
+    value: Option<Bytes>,
 }
 
 impl<'a> PageWalk<'a> {
@@ -167,7 +170,7 @@ impl<'a> PageWalk<'a> {
             Direction::Up => space.key(from).into(),
             Direction::Down => space.key(to).into(),
         };
-        Self { engine, spans, space, from, to, direction, reached, span: Arc::default(), left: 0..0 }
+        Self { engine, spans, space, from, to, direction, reached, span: Arc::default(), left: 0..0, value: None }
     }
 
     /// Goes on to the next span; whether there is one.
@@ -180,7 +183,7 @@ impl<'a> PageWalk<'a> {
             Direction::Down => self.spans.find_before(self.engine, self.space, &self.reached)?,
         };
         let Some(span) = found else { return Ok(false) };
-        let below = |bound: &[u8]| span.page.rows.partition_point(|(key, _)| key.as_ref() < bound);
+        let below = |bound: &[u8]| span.page.below(bound);
         // A span may hold rows that were walked already: its neighbour went meanwhile.
         let (left, next) = match self.direction {
             Direction::Up => (below(reached)..below(self.to), span.end.clone()),
@@ -194,7 +197,7 @@ impl<'a> PageWalk<'a> {
 }
 
 impl Ground for PageWalk<'_> {
-    fn peek(&mut self) -> Result<Option<(&Bytes, &Bytes)>, ReadError> {
+    fn peek(&mut self) -> Result<Option<(&[u8], &Bytes)>, ReadError> {
         while self.left.is_empty() {
             if !self.turn()? {
                 return Ok(None);
@@ -204,10 +207,12 @@ impl Ground for PageWalk<'_> {
             Direction::Up => self.left.start,
             Direction::Down => self.left.end - 1,
         };
-        Ok(self.span.page.rows.get(at).map(|(key, value)| (key, value)))
+        let value = self.value.get_or_insert_with(|| self.span.page.value(at));
+        Ok(Some((self.span.page.key(at), value)))
     }
 
     fn advance(&mut self) {
+        self.value = None;
         match self.direction {
             Direction::Up => self.left.start += 1,
             Direction::Down => self.left.end -= 1,

@@ -1,4 +1,4 @@
-//! The writing side: one append is one batch of the engine, and one change of what readers see.
+//! The writing side: one append is one batch of the engine, and one new moment.
 
 use super::checkpoint;
 use super::error::OpenError;
@@ -7,8 +7,9 @@ use super::open;
 use super::reader::{SledReader, decode_block};
 use super::redo;
 use super::settings::{OpenSettings, Point};
-use super::shared::{Shared, Writer, unwritten};
+use super::shared::{Shared, View, Writer, unwritten};
 use crate::family::{Parts, check, is_durable};
+use crate::layers::Direction;
 use crate::log::{Block, Entry, blocks};
 use crate::sync::lock;
 use bytes::Bytes;
@@ -50,6 +51,11 @@ impl SledStore {
     #[must_use]
     pub fn sled_reader(&self) -> SledReader {
         self.reader.clone()
+    }
+
+    /// The newest moment, for one call: rows are copied while it is held.
+    fn now(&self) -> View {
+        lock(&self.shared.writer).now.clone()
     }
 
     /// Says that derived rows are missing from the start, as an import does.
@@ -118,19 +124,22 @@ impl SledStore {
 
     pub(crate) fn append_parts(&self, parts: Parts<'_>) -> Result<(), StoreError> {
         let shared = &self.shared;
+        let _alone = lock(&shared.appending);
         shared.check_failure()?;
         self.make_room()?;
-        let mut writer = lock(&shared.writer);
-        check(parts, writer.head.0).map_err(unwritten)?;
+        let (before, number) = {
+            let writer = lock(&shared.writer);
+            (writer.now.head, writer.batch + 1)
+        };
+        check(parts, before.0).map_err(unwritten)?;
         let (stored, erased) = (parts.stored, parts.erased);
         if parts.is_empty() {
             return Ok(());
         }
-        let first_new = stored.partition_point(|stored| stored.cursor <= writer.head);
+        let first_new = stored.partition_point(|stored| stored.cursor <= before);
         let fresh = blocks(stored.iter().skip(first_new).map(Entry::from));
         let rewritten = self.rewrite(erased, stored.get(..first_new).unwrap_or_default())?;
-        let head = stored.last().map_or(writer.head, |last| last.cursor.max(writer.head));
-        let number = writer.batch + 1;
+        let head = stored.last().map_or(before, |last| last.cursor.max(before));
 
         let mut engine_batch = ::sled::Batch::default();
         for block in &fresh {
@@ -149,21 +158,18 @@ impl SledStore {
         shared.hook(Point::AfterBatch)?;
         self.refresh_blocks(fresh, rewritten);
 
-        for row in parts.derived.iter().chain(parts.durable) {
-            writer.active.apply(row);
-        }
-        (writer.batch, writer.head) = (number, head);
-        if writer.active_since.is_none() {
-            writer.active_since = Some(Instant::now());
-        }
-        let active = writer.active.clone();
-        shared.publish(|view| {
-            view.active = active;
-            view.head = head;
-        });
+        let is_checkpoint_due = {
+            let mut writer = lock(&shared.writer);
+            for row in parts.derived.iter().chain(parts.durable) {
+                writer.now.active.apply(row);
+            }
+            (writer.batch, writer.now.head) = (number, head);
+            writer.active_since.get_or_insert_with(Instant::now);
+            shared.is_outdated();
+            self.is_checkpoint_due(&writer)
+        };
         shared.flush.appended(number, head);
-        if self.is_checkpoint_due(&writer) {
-            drop(writer);
+        if is_checkpoint_due {
             shared.want_checkpoint();
         }
         Ok(())
@@ -179,7 +185,7 @@ impl SledStore {
         let limit = settings.checkpoint.bytes.saturating_mul(2);
         let is_full = {
             let writer = lock(&self.shared.writer);
-            writer.incomplete.is_none() && writer.active.bytes() >= limit
+            writer.incomplete.is_none() && writer.now.active.bytes() >= limit
         };
         if is_full {
             self.shared.wait_for_checkpoint();
@@ -190,12 +196,12 @@ impl SledStore {
 
     fn is_checkpoint_due(&self, writer: &Writer) -> bool {
         let limits = &self.shared.settings.checkpoint;
-        let bytes = writer.active.bytes();
+        let bytes = writer.now.active.bytes();
         if writer.incomplete.is_some() {
             return bytes >= limits.unfinished_bytes;
         }
         bytes >= limits.bytes
-            || writer.head.0 - writer.checkpoint_head.0.min(writer.head.0) >= limits.envelopes
+            || writer.now.head.0.saturating_sub(writer.checkpoint_head.0) >= limits.envelopes
             || writer.batch - writer.checkpoint_batch >= limits.batches
     }
 
@@ -250,12 +256,12 @@ impl Drop for SledStore {
 
 impl Store for SledStore {
     fn head(&self) -> Cursor {
-        lock(&self.shared.writer).head
+        lock(&self.shared.writer).now.head
     }
 
     fn derived_upto(&self) -> Cursor {
         let writer = lock(&self.shared.writer);
-        writer.incomplete.unwrap_or(writer.head)
+        writer.incomplete.unwrap_or(writer.now.head)
     }
 
     fn append(&mut self, batch: Batch) -> Result<(), StoreError> {
@@ -264,6 +270,7 @@ impl Store for SledStore {
 
     fn clear_derived(&mut self) -> Result<(), StoreError> {
         let shared = &self.shared;
+        let _no_append = lock(&shared.appending);
         let _alone = lock(&shared.checkpointing);
         shared.check_failure()?;
         shared.flush()?;
@@ -282,13 +289,10 @@ impl Store for SledStore {
         written.and_then(|()| shared.engine.write_out().map_err(unwritten)).map_err(|error| shared.fail(error))?;
         redo::remove(&shared.path).map_err(|error| shared.fail(unwritten(error)))?;
         *meta = cleared;
-        writer.active.retain(|key| key.first().is_some_and(|family| is_durable(*family)));
-        writer.incomplete = Some(Cursor::START).filter(|_| writer.head > Cursor::START);
-        let active = writer.active.clone();
-        shared.publish(|view| {
-            view.active = active;
-            view.generation = cleared.generation;
-        });
+        writer.now.active.retain(|key| key.first().is_some_and(|family| is_durable(*family)));
+        writer.now.generation = cleared.generation;
+        writer.incomplete = Some(Cursor::START).filter(|_| writer.now.head > Cursor::START);
+        shared.show(&writer);
         Ok(())
     }
 
@@ -311,24 +315,31 @@ impl Store for SledStore {
 
 impl Rows for SledStore {
     fn get(&self, key: &[u8]) -> Result<Option<Bytes>, ReadError> {
-        self.reader.get(key)
+        let generation = {
+            let now = &lock(&self.shared.writer).now;
+            if let Some(value) = now.in_memory(key) {
+                return Ok(value.clone());
+            }
+            now.generation
+        };
+        self.shared.row_of_pages(generation, key)
     }
 
     fn scan(&self, from: &[u8], to: &[u8], visit: &mut dyn FnMut(&[u8], &Bytes) -> bool) -> Result<(), ReadError> {
-        self.reader.scan(from, to, visit)
+        self.shared.walk(&self.now(), (from, to), Direction::Up, visit)
     }
 
     fn scan_back(&self, from: &[u8], to: &[u8], visit: &mut dyn FnMut(&[u8], &Bytes) -> bool) -> Result<(), ReadError> {
-        self.reader.scan_back(from, to, visit)
+        self.shared.walk(&self.now(), (from, to), Direction::Down, visit)
     }
 }
 
 impl Envelopes for SledStore {
     fn stored(&self, cursor: Cursor) -> Result<Option<Stored>, ReadError> {
-        self.reader.stored(cursor)
+        self.shared.envelope(Store::head(self), cursor)
     }
 
     fn stored_after(&self, after: Cursor, limit: usize) -> Result<Vec<Stored>, ReadError> {
-        self.reader.stored_after(after, limit)
+        self.shared.envelopes(Store::head(self), after, limit)
     }
 }
