@@ -53,7 +53,8 @@ impl<S: Store, C: Custody> Node<S, C> {
     /// Looks at one envelope; `scratch` holds what came before it in the same list.
     pub(crate) fn examine(&mut self, envelope: &Verified<Envelope>, scratch: &mut Scratch) -> Result<Exam, ReadError> {
         let id = envelope.id();
-        if let Some(entry) = self.read(|rows| index::get(rows, &id))? {
+        let known = self.read(|rows| index::get(rows, &id))?;
+        if let Some(entry) = known.filter(|_| !self.planted.is(Defect::WrittenTwice)) {
             return Ok(Exam::Known(Some(entry.cursor)));
         }
         if !scratch.ids.insert(id) {
@@ -135,11 +136,12 @@ impl<S: Store, C: Custody> Node<S, C> {
             self.counters.not_held += 1;
             return Ok(None);
         }
-        self.write_new(admitted, origin).map(Some)
+        self.write_new(admitted, origin)
     }
 
-    /// Writes an envelope that was examined just now, with nothing written in between.
-    pub(crate) fn write_new(&mut self, admitted: Box<Admitted>, origin: Origin) -> Result<Cursor, StoreError> {
+    /// Writes an envelope that was examined just now, with nothing written in between but others of the same list. `None`
+    /// when one of those stands at its position, and this one is not held beside it.
+    pub(crate) fn write_new(&mut self, admitted: Box<Admitted>, origin: Origin) -> Result<Option<Cursor>, StoreError> {
         if self.turn.room() == 0 {
             self.close_turn()?;
         }
@@ -149,8 +151,11 @@ impl<S: Store, C: Custody> Node<S, C> {
         let cursor = self.turn.next_cursor();
         let stored = Stored { cursor, received_ms: self.now, origin, envelope };
         let gap = self.fold(&stored, state.as_ref(), true)?;
-        let entry = self.read(|rows| index::get(rows, &id))?;
-        self.counters.void += u64::from(entry.is_some_and(|entry| entry.void().is_some()));
+        let Some(entry) = self.read(|rows| index::get(rows, &id))? else {
+            self.counters.not_held += 1;
+            return Ok(None);
+        };
+        self.counters.void += u64::from(entry.void().is_some());
         self.gate.seen.insert(id);
         if origin != Origin::Local {
             self.note_gaps(&stored.envelope, gap)?;
@@ -158,7 +163,7 @@ impl<S: Store, C: Custody> Node<S, C> {
         if let Some(state) = state {
             self.gate.states.insert(id, state);
         }
-        Ok(cursor)
+        Ok(Some(cursor))
     }
 
     /// The envelope as this node keeps it: without its body, when another signed it and it lies behind the horizon.

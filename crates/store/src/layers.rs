@@ -1,79 +1,15 @@
 //! Row changes in memory, and one ordered walk over several layers of rows in which the upper layer wins.
 
+use crate::inline::{Key, Probe};
 use bytes::Bytes;
-use equivalent::{Comparable, Equivalent};
 use imbl::OrdMap;
 use imbl::ordmap::RangedIter;
 use imbl::shared_ptr::DefaultSharedPtr;
-use std::cmp::Ordering;
 use std::ops::Bound;
 use tidepool_views::{ReadError, RowWrite};
 
 /// What one row costs in memory beside its own bytes.
 const ROW_OVERHEAD_BYTES: usize = 96;
-
-/// A row's key with its first bytes beside it: most comparisons end there, without a look at the key's own memory.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Key {
-    first: u64,
-    bytes: Bytes,
-}
-
-/// A key to look for.
-struct Probe<'k> {
-    first: u64,
-    bytes: &'k [u8],
-}
-
-/// The first eight bytes, as a number of the same order.
-fn first_of(key: &[u8]) -> u64 {
-    match key.first_chunk::<8>() {
-        Some(first) => u64::from_be_bytes(*first),
-        None => {
-            let mut first = [0; 8];
-            for (to, from) in first.iter_mut().zip(key) {
-                *to = *from;
-            }
-            u64::from_be_bytes(first)
-        }
-    }
-}
-
-impl From<Bytes> for Key {
-    fn from(bytes: Bytes) -> Self {
-        Self { first: first_of(&bytes), bytes }
-    }
-}
-
-impl<'k> From<&'k [u8]> for Probe<'k> {
-    fn from(bytes: &'k [u8]) -> Self {
-        Self { first: first_of(bytes), bytes }
-    }
-}
-
-impl Ord for Key {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.first.cmp(&other.first).then_with(|| self.bytes.cmp(&other.bytes))
-    }
-}
-
-impl PartialOrd for Key {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Equivalent<Key> for Probe<'_> {
-    fn equivalent(&self, key: &Key) -> bool {
-        self.first == key.first && self.bytes == key.bytes.as_ref()
-    }
-}
-
-impl Comparable<Key> for Probe<'_> {
-    fn compare(&self, key: &Key) -> Ordering {
-        self.first.cmp(&key.first).then_with(|| self.bytes.cmp(key.bytes.as_ref()))
-    }
-}
 
 /// Row changes in order of their keys; `None` hides what lies below. Cloning is O(1) and gives a snapshot: the writer
 /// then copies the tree nodes that it touches.

@@ -16,6 +16,7 @@ mod backup;
 mod codec;
 mod family;
 mod frames;
+mod inline;
 mod layers;
 mod log;
 mod memory;

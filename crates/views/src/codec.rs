@@ -134,6 +134,12 @@ impl<'a> Unpack<'a> {
         self.rest
     }
 
+    /// How many bytes are left.
+    #[must_use]
+    pub const fn left(&self) -> usize {
+        self.rest.len()
+    }
+
     /// Whether everything was read.
     #[must_use]
     pub const fn is_empty(&self) -> bool {

@@ -21,6 +21,12 @@ enum Inserted {
     Added(Option<Child>),
 }
 
+/// A node with an entry put in at `at`.
+fn with(row: &[u8], at: usize, entry: &[u8]) -> Vec<u8> {
+    let (below, above) = row.split_at(at);
+    [below, entry, above].concat()
+}
+
 struct Writer<'w, 'a> {
     rows: &'w mut Overlay<'a>,
     tree: Tree,
@@ -93,8 +99,7 @@ impl Writer<'_, '_> {
                 return Ok(Inserted::Present);
             }
             let appended = rightmost && at * 40 == row.len();
-            let mut row = row.to_vec();
-            row.splice(at * 40..at * 40, key.iter().copied());
+            let row = with(&row, at * 40, key);
             return Ok(Inserted::Added(self.place(number, row, 40, appended)?));
         }
         let at = child_for(&row, key);
@@ -106,11 +111,13 @@ impl Writer<'_, '_> {
         };
         child.sum.add(&id_of(key).ok_or_else(|| unreadable("a digest's point"))?);
         child.first = child.first.min(*key);
-        let mut row = row.to_vec();
-        if let Some(right) = right {
-            child.sum.leave(&right.sum);
-            row.splice((at + 1) * CHILD..(at + 1) * CHILD, right.encode());
-        }
+        let mut row = match right {
+            Some(right) => {
+                child.sum.leave(&right.sum);
+                with(&row, (at + 1) * CHILD, &right.encode())
+            }
+            None => row.to_vec(),
+        };
         row[at * CHILD..(at + 1) * CHILD].copy_from_slice(&child.encode());
         Ok(Inserted::Added(self.place(number, row, CHILD, rightmost && last)?))
     }

@@ -155,7 +155,9 @@ impl<S: Store, C: Custody> Node<S, C> {
     /// Writes an envelope that came by sync and was examined just now.
     pub(crate) fn take_synced(&mut self, admitted: Box<Admitted>, from: Peer) -> Result<(), StoreError> {
         let author = admitted.state().map(|state| state.author);
-        self.write_new(admitted, Origin::Peer(from))?;
+        if self.write_new(admitted, Origin::Peer(from))?.is_none() {
+            return Ok(());
+        }
         self.counters.admitted_sync += 1;
         author.map_or(Ok(()), |author| self.identity_came(author))
     }

@@ -14,7 +14,7 @@ use crate::store::{Store, StoreError};
 use crate::turn::Speech;
 use tidepool_protocol::limits::GOSSIP_AGE_MS_MAX;
 use tidepool_protocol::{AuthorId, Envelope, Verified};
-use tidepool_views::Origin;
+use tidepool_views::{Cursor, Origin};
 
 /// The shortest time between two looks at what waits for identities.
 const PENDING_TICK_MS: u64 = 100;
@@ -98,8 +98,16 @@ impl<S: Store, C: Custody> Node<S, C> {
             self.wait_for(author, envelope, frame.from, Came::Gossip);
         }
         let again = verdict == Verdict::Ignore;
+        // An identity lets in what waited for it: then what was examined must be looked at again.
+        let brings_identities = fresh.iter().any(|(admitted, _)| admitted.state().is_some());
         for (admitted, is_identity) in fresh {
-            self.take_gossip(admitted, frame.from, again && !is_identity)?;
+            if brings_identities || admitted.envelope().header().kind.is_ephemeral() {
+                self.take_gossip(admitted, frame.from, again && !is_identity)?;
+            } else {
+                let envelope = admitted.envelope().clone();
+                let written = self.write_new(admitted, Origin::Peer(frame.from))?;
+                self.has_taken_gossip(&envelope, written, again && !is_identity)?;
+            }
         }
         for admitted in crowding {
             self.take_gossip(admitted, frame.from, false)?;
@@ -140,14 +148,25 @@ impl<S: Store, C: Custody> Node<S, C> {
             return Ok(());
         }
         let author = admitted.state().map(|state| state.author);
-        if self.write(admitted, Origin::Peer(from))?.is_none() {
+        let written = self.write(admitted, Origin::Peer(from))?;
+        self.has_taken_gossip(&envelope, written, again)?;
+        match author {
+            Some(author) if written.is_some() => self.identity_came(author),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn has_taken_gossip(
+        &mut self,
+        envelope: &Envelope,
+        written: Option<Cursor>,
+        again: bool,
+    ) -> Result<(), StoreError> {
+        if written.is_none() {
             return Ok(());
         }
         self.counters.admitted_gossip += 1;
-        if again {
-            self.announce_later(&envelope, None)?;
-        }
-        author.map_or(Ok(()), |author| self.identity_came(author))
+        if again { self.announce_later(envelope, None) } else { Ok(()) }
     }
 
     /// Lets an envelope wait for an identity.

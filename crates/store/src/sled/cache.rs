@@ -1,4 +1,4 @@
-//! What readers share: decoded blocks and pages, each bounded by bytes, the least recently used going first.
+//! Decoded blocks that readers share, bounded by bytes, the least recently used going first.
 
 use crate::log::Block;
 use lru::LruCache;
@@ -54,11 +54,6 @@ impl<K: Hash + Eq, V: Clone> ByteCache<K, V> {
     pub(crate) fn replace(&mut self, key: K, value: V, bytes: usize) -> Vec<K> {
         self.age += 1;
         self.put(key, value, bytes)
-    }
-
-    /// Something was written, whether it is cached or not.
-    pub(crate) fn grow_old(&mut self) {
-        self.age += 1;
     }
 
     /// Takes away what was written over.

@@ -11,6 +11,7 @@ mod error;
 mod flush;
 mod layout;
 mod marker;
+mod ordered;
 mod open;
 mod pages;
 mod quarantine;

@@ -46,7 +46,7 @@ impl OpenSettings {
             network,
             cache_capacity: 64 * 1024 * 1024,
             block_cache_bytes: 32 * 1024 * 1024,
-            page_cache_bytes: 32 * 1024 * 1024,
+            page_cache_bytes: 64 * 1024 * 1024,
             checkpoint: CheckpointLimits::default(),
             reserve_bytes: 256 * 1024 * 1024,
             lock_wait: Duration::from_secs(2),

@@ -1,14 +1,13 @@
 //! Pages as readers find them: each with the keys from which and up to which it holds all rows, so that a row whose page
 //! is cached, or that is known to be in no page, is found without asking the engine.
 
-use super::cache::ByteCache;
 use super::engine::Engine;
 use super::layout::Space;
+use super::ordered::OrderedCache;
 use super::pages::{Page, Written, unreadable};
 use crate::layers::{Direction, Ground};
 use crate::sync::lock;
 use bytes::Bytes;
-use std::collections::BTreeSet;
 use std::ops::{Bound, Range};
 use std::sync::{Arc, Mutex};
 use tidepool_views::ReadError;
@@ -47,39 +46,17 @@ pub(crate) fn read_span(engine: &Engine, space: Space, key: &[u8]) -> Result<Spa
 /// The spans that were read or written last, bounded by bytes.
 pub(crate) struct Spans(Mutex<Cached>);
 
-struct Cached {
-    spans: ByteCache<Bytes, Arc<Span>>,
-    /// The starts of what is cached.
-    starts: BTreeSet<Bytes>,
-}
+/// Spans by their starts.
+type Cached = OrderedCache<Arc<Span>>;
 
-impl Cached {
-    fn put(&mut self, span: Arc<Span>) {
-        let bytes = span.page.memory() + 2 * span.start.len() + span.end.len();
-        let start = span.start.clone();
-        self.starts.insert(start.clone());
-        for fallen in self.spans.put(start.clone(), span, bytes) {
-            if fallen != start || self.spans.get(&fallen).is_none() {
-                self.starts.remove(&fallen);
-            }
-        }
-    }
-
-    fn remove(&mut self, start: &Bytes) -> Option<Arc<Span>> {
-        self.starts.remove(start);
-        self.spans.remove(start)
-    }
-
-    /// The cached span that starts last before `bound`.
-    fn last_before(&mut self, bound: Bound<&[u8]>) -> Option<Arc<Span>> {
-        let start = self.starts.range::<[u8], _>((Bound::Unbounded, bound)).next_back()?;
-        self.spans.get(start)
-    }
+fn put(cached: &mut Cached, span: Arc<Span>) {
+    let bytes = span.page.memory() + 2 * span.start.len() + span.end.len();
+    cached.put(span.start.clone(), span, bytes);
 }
 
 impl Spans {
     pub(crate) fn new(bytes_max: usize) -> Self {
-        Self(Mutex::new(Cached { spans: ByteCache::new(bytes_max), starts: BTreeSet::new() }))
+        Self(Mutex::new(Cached::new(bytes_max)))
     }
 
     /// The cached span in which an engine key lies.
@@ -92,11 +69,11 @@ impl Spans {
         if let Some(span) = self.around(key) {
             return Ok(span);
         }
-        let age = lock(&self.0).spans.age();
+        let age = lock(&self.0).age();
         let span = Arc::new(read_span(engine, space, key)?);
         let mut cached = lock(&self.0);
-        if cached.spans.age() == age {
-            cached.put(Arc::clone(&span));
+        if cached.age() == age {
+            put(&mut cached, Arc::clone(&span));
         }
         Ok(span)
     }
@@ -123,7 +100,7 @@ impl Spans {
     /// cached stay cached as they are now.
     pub(crate) fn written(&self, writes: Vec<Written>) {
         let mut cached = lock(&self.0);
-        cached.spans.grow_old();
+        cached.grow_old();
         let mut writes = writes.into_iter().peekable();
         while let Some((key, page)) = writes.next() {
             let mut start = Bytes::from(key);
@@ -134,10 +111,10 @@ impl Spans {
                 writes.next_if(|(next, _)| within.start < next.as_slice() && next.as_slice() < within.end.as_ref())
             {
                 let next = Bytes::from(next);
-                cached.put(Arc::new(Span { start, end: next.clone(), page }));
+                put(&mut cached, Arc::new(Span { start, end: next.clone(), page }));
                 (start, page) = (next, piece.unwrap_or_default());
             }
-            cached.put(Arc::new(Span { start, end: old.end.clone(), page }));
+            put(&mut cached, Arc::new(Span { start, end: old.end.clone(), page }));
         }
     }
 }

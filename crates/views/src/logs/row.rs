@@ -189,7 +189,8 @@ pub(crate) fn decode_chunk(number: u64, bytes: &[u8]) -> Result<Chunk, ReadError
 
 fn decode_entries(number: u64, value: &mut Unpack<'_>) -> Result<Chunk, ReadError> {
     let base = number.checked_mul(CHUNK_POSITIONS).ok_or_else(|| damaged(rows::LOG_CHUNK, "a position too high"))?;
-    let mut chunk: Chunk = Vec::new();
+    // The shortest entry: offset, bits, id, time, cursor. One more will likely be put in.
+    let mut chunk: Chunk = Vec::with_capacity(value.left() / (2 + 16 + 8 + 8) + 1);
     while !value.is_empty() {
         let offset = u64::from(value.u8()?);
         if offset >= CHUNK_POSITIONS {
