@@ -44,7 +44,6 @@ impl SledReader {
     fn view(&self) -> Arc<View> {
         self.held.clone().unwrap_or_else(|| self.shared.view())
     }
-
 }
 
 /// Reads as of a moment. What cannot be read back is noted as damage.

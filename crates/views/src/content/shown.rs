@@ -3,8 +3,8 @@
 use super::counters::{change_agent, change_community, change_totals};
 use super::item::{self, Item};
 use super::keys::{self, Short};
-use super::{lists, refs};
 use super::register::Step;
+use super::{lists, refs};
 use crate::codec::damaged;
 use crate::index::{self, Spot};
 use crate::overlay::Overlay;

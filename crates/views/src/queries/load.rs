@@ -150,11 +150,7 @@ impl<'p> Loader<'p> {
     }
 
     /// The same with its row read already.
-    pub(crate) fn comment_of(
-        &mut self,
-        (id, spot): (&Short, Spot),
-        item: &Item,
-    ) -> Result<Option<Comment>, ReadError> {
+    pub(crate) fn comment_of(&mut self, (id, spot): (&Short, Spot), item: &Item) -> Result<Option<Comment>, ReadError> {
         if item.place.is_none() || !item.attached || !self.is_reachable(item)? {
             return Ok(None);
         }

@@ -32,7 +32,9 @@ pub fn contents<'r>(rows: impl IntoIterator<Item = (&'r Bytes, &'r Bytes)>) -> B
             let known = index::read(&short, value).unwrap_or_else(|error| panic!("{error}"));
             spots.insert(known.spot().bytes().to_vec(), short.to_vec());
             let said = match known {
-                Found::Here(entry) => format!("{:?}", Entry { cursor: Cursor::START, spot: Spot::of(Cursor::START), ..entry }),
+                Found::Here(entry) => {
+                    format!("{:?}", Entry { cursor: Cursor::START, spot: Spot::of(Cursor::START), ..entry })
+                }
                 Found::SpokenOf(_) => String::new(),
             };
             found.insert((key, Bytes::new()), said.into());

@@ -273,7 +273,10 @@ impl World {
             overlay.push(stored.clone());
             let spoken_of = index::spot(overlay, &id.short()).unwrap();
             let spot = spoken_of.unwrap_or(Spot::of(cursor));
-            index::put(overlay, &Entry { id, spot, cursor, kind, body: true, applied: true, core: None, content: None });
+            index::put(
+                overlay,
+                &Entry { id, spot, cursor, kind, body: true, applied: true, core: None, content: None },
+            );
             let about = About { spot, unheard_of: spoken_of.is_none() };
             content::apply(overlay, &stored, &body(envelope), about, &network()).unwrap();
         });
