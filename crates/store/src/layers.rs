@@ -45,6 +45,21 @@ impl Memtable {
         self.rows.get(&Probe::from(key))
     }
 
+    /// The row that a walk of the range in `direction` comes to first.
+    pub(crate) fn edge(&self, (from, to): (&[u8], &[u8]), direction: Direction) -> Option<RowRef<'_>> {
+        let (key, value) = match direction {
+            Direction::Up => {
+                let above = (Bound::Included(Probe::from(from)), Bound::Unbounded);
+                self.rows.range::<_, Probe<'_>>(above).next().filter(|(key, _)| key.bytes.as_ref() < to)
+            }
+            Direction::Down => {
+                let below = (Bound::Unbounded, Bound::Excluded(Probe::from(to)));
+                self.rows.range::<_, Probe<'_>>(below).next_back().filter(|(key, _)| key.bytes.as_ref() >= from)
+            }
+        }?;
+        Some((&key.bytes, value))
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
@@ -91,7 +106,7 @@ pub(crate) enum Direction {
 
 impl Direction {
     /// Whether a walk in this direction comes to `a` before `b`.
-    fn is_first(self, a: &[u8], b: &[u8]) -> bool {
+    pub(crate) fn is_first(self, a: &[u8], b: &[u8]) -> bool {
         match self {
             Self::Up => a < b,
             Self::Down => a > b,
@@ -119,7 +134,7 @@ impl Ground for Nothing {
     fn advance(&mut self) {}
 }
 
-type RowRef<'a> = (&'a Bytes, &'a Option<Bytes>);
+pub(crate) type RowRef<'a> = (&'a Bytes, &'a Option<Bytes>);
 
 /// A memtable's part of a walk.
 struct Part<'a> {

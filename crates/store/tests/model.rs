@@ -107,8 +107,22 @@ impl Model {
         assert!(rows(store) == all);
         let back: Vec<_> = all.iter().rev().cloned().collect();
         assert!(range_back(store, &[], &[0xff; 8]) == back);
-        for (key, value) in &all {
+        for (at, (key, value)) in all.iter().enumerate() {
             assert_eq!(store.get(key).unwrap().as_deref(), Some(&value[..]));
+            let pair =
+                |row: Option<(bytes::Bytes, bytes::Bytes)>| row.map(|(key, value)| (key.to_vec(), value.to_vec()));
+            let (low, high) = (&all[at / 2].0, [&key[..], &[0]].concat());
+            assert_eq!(pair(store.last(low, &high).unwrap()), Some((key.to_vec(), value.to_vec())));
+            assert_eq!(
+                pair(store.last(low, key).unwrap()),
+                at.checked_sub(1).filter(|at| &all[*at].0 >= low).map(|at| (all[at].0.to_vec(), all[at].1.to_vec()))
+            );
+            assert_eq!(pair(store.first(key, &[0xff; 8]).unwrap()), Some((key.to_vec(), value.to_vec())));
+            assert_eq!(
+                pair(store.first(&high, &[0xff; 8]).unwrap()),
+                all.get(at + 1).map(|(key, value)| (key.to_vec(), value.to_vec()))
+            );
+            assert_eq!(store.first(key, key).unwrap(), None);
         }
         assert_eq!(cursors(store), self.log);
         if let Some(&cursor) = self.log.get(self.log.len() / 2) {

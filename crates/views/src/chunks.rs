@@ -226,15 +226,10 @@ impl Chunks {
     }
 
     /// The chunk that holds `key` or would: the one with the greatest separator that is not above it.
-    fn locate(&self, rows: &dyn Rows, key: &[u8]) -> Result<Option<(Vec<u8>, Bytes)>, ReadError> {
+    fn locate(&self, rows: &dyn Rows, key: &[u8]) -> Result<Option<(Bytes, Bytes)>, ReadError> {
         let mut behind = self.row_key(key);
         behind.push(0);
-        let mut found = None;
-        rows.scan_back(&self.prefix, &behind, &mut |row, chunk| {
-            found = Some((row.to_vec(), chunk.clone()));
-            false
-        })?;
-        Ok(found)
+        rows.last(&self.prefix, &behind)
     }
 
     /// The value at `key`.
@@ -262,7 +257,7 @@ impl Chunks {
     /// # Panics
     /// When the key or the value is longer than [`PART_BYTES_MAX`]: both are made by this crate.
     pub fn insert(&self, overlay: &mut Overlay<'_>, key: &[u8], value: &[u8]) -> Result<Option<Bytes>, ReadError> {
-        let (row, chunk) = self.locate(overlay, key)?.unwrap_or_else(|| (self.prefix.clone(), Bytes::new()));
+        let (row, chunk) = self.locate(overlay, key)?.unwrap_or_else(|| (self.prefix.clone().into(), Bytes::new()));
         let edited = edit(&chunk, None, Some((key, value)))?;
         let replaced = edited.replaced.clone();
         self.store(overlay, row, edited)?;
@@ -324,7 +319,7 @@ impl Chunks {
         Ok(taken)
     }
 
-    fn store(&self, overlay: &mut Overlay<'_>, row: Vec<u8>, edited: Edited) -> Result<(), ReadError> {
+    fn store(&self, overlay: &mut Overlay<'_>, row: Bytes, edited: Edited) -> Result<(), ReadError> {
         if edited.entries == 0 {
             overlay.delete(row);
             return Ok(());
@@ -339,13 +334,8 @@ impl Chunks {
             return Ok(());
         }
         if edited.taken.is_some() && edited.entries < SMALL {
-            let mut after = row.clone();
-            after.push(0);
-            let mut next = None;
-            overlay.scan(&after, &prefix_end(&self.prefix), &mut |key, chunk| {
-                next = Some((key.to_vec(), chunk.clone()));
-                false
-            })?;
+            let after = [&row[..], &[0]].concat();
+            let next = overlay.first(&after, &prefix_end(&self.prefix))?;
             if let Some((next_row, next_chunk)) = next
                 && edited.entries + spans(&next_chunk)?.len() <= JOINED_MAX
             {
@@ -389,7 +379,7 @@ impl Chunks {
         };
         let start = match low {
             Bound::Included(low) | Bound::Excluded(low) => {
-                self.locate(rows, low)?.map_or_else(|| self.prefix.clone(), |(row, _)| row)
+                self.locate(rows, low)?.map_or_else(|| self.prefix.clone(), |(row, _)| row.to_vec())
             }
             Bound::Unbounded => self.prefix.clone(),
         };

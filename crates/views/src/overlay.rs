@@ -1,6 +1,6 @@
 //! Rows and envelopes that are not in the store yet, over those that are: what a fold writes into and reads through.
 
-use crate::port::{Cursor, Envelopes, ReadError, ReadPort, RowWrite, Rows, Stored};
+use crate::port::{self, Cursor, Envelopes, ReadError, ReadPort, RowWrite, Rows, Stored};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -102,6 +102,50 @@ impl Rows for Overlay<'_> {
     fn scan_back(&self, from: &[u8], to: &[u8], visit: &mut dyn FnMut(&[u8], &Bytes) -> bool) -> Result<(), ReadError> {
         let ours = ordered(&self.pending.rows, from, to).rev();
         walk(ours, |one, other| one > other, |step| self.base.scan_back(from, to, step), visit)
+    }
+
+    fn first(&self, from: &[u8], to: &[u8]) -> Result<Option<(Bytes, Bytes)>, ReadError> {
+        if from >= to {
+            return Ok(None);
+        }
+        let ours = self.pending.rows.range::<[u8], _>((Bound::Included(from), Bound::Unbounded)).next();
+        let base = self.base.first(from, to)?;
+        match nearer(ours.filter(|(key, _)| key.as_ref() < to), base, |one, other| one <= other) {
+            Nearer::Found(found) => Ok(found),
+            Nearer::Hidden => port::first_of_walk(self, from, to),
+        }
+    }
+
+    fn last(&self, from: &[u8], to: &[u8]) -> Result<Option<(Bytes, Bytes)>, ReadError> {
+        if from >= to {
+            return Ok(None);
+        }
+        let ours = self.pending.rows.range::<[u8], _>((Bound::Unbounded, Bound::Excluded(to))).next_back();
+        let base = self.base.last(from, to)?;
+        match nearer(ours.filter(|(key, _)| key.as_ref() >= from), base, |one, other| one >= other) {
+            Nearer::Found(found) => Ok(found),
+            Nearer::Hidden => port::last_of_walk(self, from, to),
+        }
+    }
+}
+
+/// Which of two rows is at the end of a range.
+enum Nearer {
+    Found(Option<(Bytes, Bytes)>),
+    /// A row of ours that was taken away: only a walk tells what comes behind it.
+    Hidden,
+}
+
+fn nearer(
+    ours: Option<(&Bytes, &Option<Bytes>)>,
+    base: Option<(Bytes, Bytes)>,
+    is_nearer: impl Fn(&[u8], &[u8]) -> bool,
+) -> Nearer {
+    match (ours, base) {
+        (Some((key, _)), Some(base)) if !is_nearer(key, &base.0) => Nearer::Found(Some(base)),
+        (Some((key, Some(value))), _) => Nearer::Found(Some((key.clone(), value.clone()))),
+        (Some((_, None)), _) => Nearer::Hidden,
+        (None, base) => Nearer::Found(base),
     }
 }
 

@@ -81,6 +81,48 @@ pub trait Rows {
     /// # Errors
     /// When the engine fails.
     fn scan_back(&self, from: &[u8], to: &[u8], visit: &mut dyn FnMut(&[u8], &Bytes) -> bool) -> Result<(), ReadError>;
+
+    /// The first row with `from <= key < to`. Stores that can find it without a walk do.
+    ///
+    /// # Errors
+    /// When the engine fails.
+    fn first(&self, from: &[u8], to: &[u8]) -> Result<Option<(Bytes, Bytes)>, ReadError> {
+        first_of_walk(self, from, to)
+    }
+
+    /// The last row with `from <= key < to`, likewise.
+    ///
+    /// # Errors
+    /// When the engine fails.
+    fn last(&self, from: &[u8], to: &[u8]) -> Result<Option<(Bytes, Bytes)>, ReadError> {
+        last_of_walk(self, from, to)
+    }
+}
+
+/// [`Rows::first`] by a walk.
+///
+/// # Errors
+/// When the engine fails.
+pub fn first_of_walk<R: Rows + ?Sized>(rows: &R, from: &[u8], to: &[u8]) -> Result<Option<(Bytes, Bytes)>, ReadError> {
+    let mut found = None;
+    rows.scan(from, to, &mut |key, value| {
+        found = Some((Bytes::copy_from_slice(key), value.clone()));
+        false
+    })?;
+    Ok(found)
+}
+
+/// [`Rows::last`] by a walk.
+///
+/// # Errors
+/// When the engine fails.
+pub fn last_of_walk<R: Rows + ?Sized>(rows: &R, from: &[u8], to: &[u8]) -> Result<Option<(Bytes, Bytes)>, ReadError> {
+    let mut found = None;
+    rows.scan_back(from, to, &mut |key, value| {
+        found = Some((Bytes::copy_from_slice(key), value.clone()));
+        false
+    })?;
+    Ok(found)
 }
 
 /// The envelopes of the log.

@@ -17,8 +17,8 @@ use tidepool_store::{OpenSettings, SledStore};
 use tidepool_views::testing::{T0, network};
 use tidepool_views::{Cursor, Envelopes, ReadError, Rows, Stored};
 
-/// Frames that wait for their verdict at once, as many as fit into the node's lane.
-const UNDER_WAY: usize = 256;
+/// Frames that wait for their verdict at once, well below what fits into its lane.
+const UNDER_WAY: usize = 128;
 
 /// Where databases are made: on the disk, not in memory.
 pub(crate) fn directory() -> PathBuf {
@@ -56,6 +56,14 @@ impl Rows for Recording {
         visit: &mut dyn FnMut(&[u8], &bytes::Bytes) -> bool,
     ) -> Result<(), ReadError> {
         self.store.scan_back(from, to, visit)
+    }
+
+    fn first(&self, from: &[u8], to: &[u8]) -> Result<Option<(bytes::Bytes, bytes::Bytes)>, ReadError> {
+        self.store.first(from, to)
+    }
+
+    fn last(&self, from: &[u8], to: &[u8]) -> Result<Option<(bytes::Bytes, bytes::Bytes)>, ReadError> {
+        self.store.last(from, to)
     }
 }
 

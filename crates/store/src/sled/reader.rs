@@ -4,7 +4,7 @@ use super::layout::{BLOCKS, Space, block_key, number_of};
 use super::shared::{Shared, View};
 use super::spans::PageWalk;
 use crate::family::{Zone, is_durable, zones};
-use crate::layers::{Direction, walk};
+use crate::layers::{Direction, Ground, walk};
 use crate::log::Block;
 use crate::sync::lock;
 use bytes::Bytes;
@@ -85,6 +85,51 @@ impl Shared {
             }
         }
         Ok(())
+    }
+
+    /// The row that a walk in `direction` comes to first: each layer is asked once. Where the first is a row that was taken
+    /// away, or families of both kinds lie in the range, it takes a walk.
+    pub(crate) fn edge(
+        &self,
+        view: &View,
+        (from, to): (&[u8], &[u8]),
+        direction: Direction,
+    ) -> Result<Option<(Bytes, Bytes)>, ReadError> {
+        let Some(family) = from.first().filter(|family| to.first() == Some(family)) else {
+            return self.edge_of_walk(view, (from, to), direction);
+        };
+        let upper = view.active.edge((from, to), direction);
+        let lower = view.frozen.as_ref().and_then(|frozen| frozen.edge((from, to), direction));
+        let memory = match (upper, lower) {
+            (Some(upper), Some(lower)) if direction.is_first(lower.0, upper.0) => Some(lower),
+            (upper, lower) => upper.or(lower),
+        };
+        let pages = (&self.engine, &self.pages);
+        let mut ground = PageWalk::new(pages, view.space(is_durable(*family)), (from, to), direction);
+        let below = ground.peek().map_err(|error| self.suspect(error))?;
+        match (memory, below) {
+            (Some((key, _)), Some((lowest, value))) if direction.is_first(lowest, key) => {
+                Ok(Some((Bytes::copy_from_slice(lowest), value.clone())))
+            }
+            (Some((key, Some(value))), _) => Ok(Some((key.clone(), value.clone()))),
+            (Some((_, None)), _) => self.edge_of_walk(view, (from, to), direction),
+            (None, Some((lowest, value))) => Ok(Some((Bytes::copy_from_slice(lowest), value.clone()))),
+            (None, None) => Ok(None),
+        }
+    }
+
+    fn edge_of_walk(
+        &self,
+        view: &View,
+        range: (&[u8], &[u8]),
+        direction: Direction,
+    ) -> Result<Option<(Bytes, Bytes)>, ReadError> {
+        let mut found = None;
+        self.walk(view, range, direction, &mut |key, value| {
+            found = Some((Bytes::copy_from_slice(key), value.clone()));
+            false
+        })?;
+        Ok(found)
     }
 
     /// The envelope at `cursor`, if the log goes up to `head`.
@@ -192,6 +237,14 @@ impl Rows for SledReader {
 
     fn scan_back(&self, from: &[u8], to: &[u8], visit: &mut dyn FnMut(&[u8], &Bytes) -> bool) -> Result<(), ReadError> {
         self.shared.walk(&self.view(), (from, to), Direction::Down, visit)
+    }
+
+    fn first(&self, from: &[u8], to: &[u8]) -> Result<Option<(Bytes, Bytes)>, ReadError> {
+        self.shared.edge(&self.view(), (from, to), Direction::Up)
+    }
+
+    fn last(&self, from: &[u8], to: &[u8]) -> Result<Option<(Bytes, Bytes)>, ReadError> {
+        self.shared.edge(&self.view(), (from, to), Direction::Down)
     }
 }
 

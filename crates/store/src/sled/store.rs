@@ -332,6 +332,14 @@ impl Rows for SledStore {
     fn scan_back(&self, from: &[u8], to: &[u8], visit: &mut dyn FnMut(&[u8], &Bytes) -> bool) -> Result<(), ReadError> {
         self.shared.walk(&self.now(), (from, to), Direction::Down, visit)
     }
+
+    fn first(&self, from: &[u8], to: &[u8]) -> Result<Option<(Bytes, Bytes)>, ReadError> {
+        self.shared.edge(&self.now(), (from, to), Direction::Up)
+    }
+
+    fn last(&self, from: &[u8], to: &[u8]) -> Result<Option<(Bytes, Bytes)>, ReadError> {
+        self.shared.edge(&self.now(), (from, to), Direction::Down)
+    }
 }
 
 impl Envelopes for SledStore {

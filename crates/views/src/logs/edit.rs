@@ -145,11 +145,15 @@ impl Log {
 pub(crate) fn logs_from(rows: &dyn Rows, from: &[u8], prefix: &[u8], limit: usize) -> Result<Vec<Log>, ReadError> {
     let start = codec::key(rows::LOG, &[from]);
     let end = codec::prefix_end(&codec::key(rows::LOG, &[prefix]));
-    let mut found = Vec::new();
-    rows.scan(&start, &end, &mut |key, value| {
-        found.push((LogAt::from_slice(&key[1..]), value.clone()));
-        found.len() < limit
-    })?;
+    // Mostly there is none, or one is asked for.
+    let Some((key, value)) = rows.first(&start, &end)? else { return Ok(Vec::new()) };
+    let mut found = vec![(LogAt::from_slice(&key[1..]), value)];
+    if limit > 1 {
+        rows.scan(&[&key[..], &[0]].concat(), &end, &mut |key, value| {
+            found.push((LogAt::from_slice(&key[1..]), value.clone()));
+            found.len() < limit
+        })?;
+    }
     let mut logs = Vec::with_capacity(found.len());
     for (at, value) in found {
         let at = at.ok_or_else(|| codec::damaged(rows::LOG, "its key"))?;

@@ -56,6 +56,10 @@ proptest! {
         for (key, value) in &model {
             prop_assert_eq!(overlay.get(key).unwrap().map(|found| found[0]), Some(*value));
         }
+        let ends = (wanted.first().cloned(), wanted.last().cloned());
+        let found = (overlay.first(&from, &to).unwrap(), overlay.last(&from, &to).unwrap());
+        let pair = |row: (Bytes, Bytes)| (row.0.to_vec(), row.1[0]);
+        prop_assert_eq!((found.0.map(pair), found.1.map(pair)), ends);
         prop_assert_eq!(taken(&overlay, &from, &to, most, false), wanted.iter().take(most).cloned().collect::<Vec<_>>());
         wanted.reverse();
         prop_assert_eq!(taken(&overlay, &from, &to, most, true), wanted.into_iter().take(most).collect::<Vec<_>>());
