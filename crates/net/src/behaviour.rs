@@ -50,12 +50,12 @@ const QUERY_TIMEOUT: Duration = Duration::from_secs(20);
 /// Peers that store one provider record, and providers that one peer stores for a shard.
 const REPLICATION: NonZeroUsize = NonZeroUsize::new(20).expect("20 is not 0");
 
-/// How long others keep our provider records, and how often they are renewed.
+/// How long others keep our provider records.
 const PROVIDER_TTL: Duration = Duration::from_secs(2 * 60 * 60);
-const PROVIDER_RENEWAL: Duration = Duration::from_secs(30 * 60);
 
-/// How often the routing table is refreshed; while peers are wanted, walks of our own do it sooner.
-const REFRESH: Duration = Duration::from_secs(5 * 60);
+/// How often peers tell one another again what they said at the start. Changes of addresses and protocols are pushed when
+/// they happen; this is for a push that was lost.
+const IDENTIFY_AGAIN: Duration = Duration::from_secs(30 * 60);
 
 /// All protocols of a node.
 #[derive(NetworkBehaviour)]
@@ -115,6 +115,7 @@ impl NodeBehaviour {
         let identify = identify::Config::new(network_version(network), key.public())
             .with_agent_version(concat!("tidepool/", env!("CARGO_PKG_VERSION")).to_owned())
             .with_push_listen_addr_updates(true)
+            .with_interval(IDENTIFY_AGAIN)
             // Addresses are kept in the book, filtered and capped.
             .with_cache_size(0);
         let sync = request_response::Config::default()
@@ -189,8 +190,9 @@ fn kad(network: NetworkId, key: &Keypair, listens: bool) -> kad::Behaviour<Memor
         .set_publication_interval(None)
         .set_replication_interval(None)
         .set_provider_record_ttl(Some(PROVIDER_TTL))
-        .set_provider_publication_interval(Some(PROVIDER_RENEWAL))
-        .set_periodic_bootstrap_interval(Some(REFRESH));
+        // The task renews records and refreshes the table, at its own pace: here it would happen a second time.
+        .set_provider_publication_interval(None)
+        .set_periodic_bootstrap_interval(None);
     let mut kad = kad::Behaviour::with_config(local, MemoryStore::with_config(local, store), config);
     kad.set_mode(Some(if listens { kad::Mode::Server } else { kad::Mode::Client }));
     kad

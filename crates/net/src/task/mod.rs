@@ -64,15 +64,20 @@ pub(crate) struct Timing {
     pub(crate) forgotten_after: Duration,
     /// The first wait between two look-ups of one kind; it doubles while they bring nothing.
     pub(crate) lookup_first: Duration,
-    /// The longest one.
-    pub(crate) lookup_max: Duration,
+    /// The longest one between two walks: the table is refreshed as often whether peers are wanted or not.
+    pub(crate) walk_max: Duration,
+    /// The longest one between two look-ups of a shard's carriers: half as long as a record that changed stays unrenewed.
+    pub(crate) carriers_max: Duration,
 }
 
 impl Timing {
     pub(crate) fn of(loopback: bool) -> Self {
         let silent_after = Duration::from_secs(30);
         let unheard_after = Duration::from_secs(30);
-        let ping = Duration::from_secs(10);
+        // An idle pair's pings, and those of Yamux that come along, are half of what it says.
+        let ping = Duration::from_secs(15);
+        let walk_max = Duration::from_secs(10 * 60);
+        let carriers_max = Duration::from_secs(20 * 60);
         let forgotten_after = HEARTBEAT.saturating_mul(HISTORY_LENGTH);
         if loopback {
             Self {
@@ -83,7 +88,8 @@ impl Timing {
                 unheard_after,
                 forgotten_after,
                 lookup_first: Duration::from_secs(1),
-                lookup_max: Duration::from_secs(5 * 60),
+                walk_max,
+                carriers_max,
             }
         } else {
             Self {
@@ -94,7 +100,8 @@ impl Timing {
                 unheard_after,
                 forgotten_after,
                 lookup_first: Duration::from_secs(10),
-                lookup_max: Duration::from_secs(10 * 60),
+                walk_max,
+                carriers_max,
             }
         }
     }

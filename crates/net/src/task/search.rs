@@ -25,8 +25,9 @@ const SEEKS_MAX: usize = 256;
 /// A peer that was not found in this time is given up.
 const SEEK_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How often an announcement that stands is made again: well within the life of a provider record.
-const ANNOUNCE_AGAIN: Duration = Duration::from_secs(30 * 60);
+/// How often an announcement that stands is made again: twice within the life of a provider record, so that one that
+/// reaches nobody is made up for.
+const ANNOUNCE_AGAIN: Duration = Duration::from_secs(45 * 60);
 
 /// What runs, and what waits to run.
 #[derive(Debug)]
@@ -76,8 +77,8 @@ struct Pace {
 }
 
 impl Pace {
-    fn new(timing: Timing) -> Self {
-        Self { due: Instant::now(), wait: timing.lookup_first, first: timing.lookup_first, max: timing.lookup_max }
+    fn new(first: Duration, max: Duration) -> Self {
+        Self { due: Instant::now(), wait: first, first, max }
     }
 
     fn is_due(&self, now: Instant) -> bool {
@@ -89,8 +90,19 @@ impl Pace {
         self.wait = (self.wait * 2).min(self.max);
     }
 
+    /// Not again before the longest wait.
+    fn rest(&mut self, now: Instant) {
+        self.due = now + self.max;
+    }
+
+    /// Something changed that makes it worth doing soon, and then at growing intervals as from the start.
     fn hasten(&mut self, now: Instant) {
         self.wait = self.first;
+        self.sooner(now);
+    }
+
+    /// The same once, without beginning anew.
+    fn sooner(&mut self, now: Instant) {
         self.due = self.due.min(now + self.first);
     }
 }
@@ -106,7 +118,8 @@ pub(super) struct Announcement {
 
 impl Announcement {
     pub(super) fn new(timing: Timing) -> Self {
-        Self { announced: None, under_way: false, look_up: Pace::new(timing) }
+        let look_up = Pace::new(timing.lookup_first, timing.carriers_max);
+        Self { announced: None, under_way: false, look_up }
     }
 
     /// Announced anew when it is old, and when the table has doubled: then other peers are nearest to its key.
@@ -121,7 +134,8 @@ impl Announcement {
 
 impl Search {
     pub(super) fn new(timing: Timing) -> Self {
-        Self { queries: HashMap::new(), seeks: BTreeMap::new(), walk: Pace::new(timing), table: 0 }
+        let walk = Pace::new(timing.lookup_first, timing.walk_max);
+        Self { queries: HashMap::new(), seeks: BTreeMap::new(), walk, table: 0 }
     }
 
     fn has_room(&self) -> bool {
@@ -231,8 +245,9 @@ impl Task {
         self.start_seeks();
         let table = self.swarm.behaviour_mut().kad.kbuckets().map(|bucket| bucket.num_entries()).sum();
         if table > self.search.table {
-            // Somebody new: who it knows is worth asking soon.
+            // Somebody new: who it knows is worth asking soon, and whose records it has.
             self.search.walk.hasten(now);
+            self.look_for_carriers_sooner(now);
         }
         self.search.table = table;
         if table == 0 {
@@ -243,13 +258,18 @@ impl Task {
         self.look_for_carriers(now);
     }
 
-    /// While more peers are wanted, looks for whoever is near this node and near random keys.
+    /// Looks for whoever is near this node and near random keys: soon and often while more peers are wanted, else as
+    /// often as a table wants to be refreshed.
     fn walk(&mut self, now: Instant) {
         let walking = self.search.queries.values().any(|query| matches!(query, Query::Walk));
-        if walking || self.peers.len() >= self.settings.peers_wanted || !self.search.walk.is_due(now) {
+        if walking || !self.search.walk.is_due(now) {
             return;
         }
-        self.search.walk.done(now);
+        if self.peers.len() >= self.settings.peers_wanted {
+            self.search.walk.rest(now);
+        } else {
+            self.search.walk.done(now);
+        }
         if let Ok(query) = self.swarm.behaviour_mut().kad.bootstrap() {
             self.search.queries.insert(query, Query::Walk);
         }
@@ -277,6 +297,16 @@ impl Task {
                 Err(error) => tracing::warn!(?topic, %error, "a shard cannot be announced"),
             }
         }
+    }
+
+    fn look_for_carriers_sooner(&mut self, now: Instant) {
+        self.topics.values_mut().for_each(|topic| topic.look_up.sooner(now));
+    }
+
+    /// A peer is gone: others may be wanted now.
+    pub(super) fn look_around_sooner(&mut self, now: Instant) {
+        self.search.walk.sooner(now);
+        self.look_for_carriers_sooner(now);
     }
 
     /// Looks for peers that carry a shard while too few of them are connected.
@@ -410,5 +440,62 @@ impl Task {
             }
             mdns::Event::Expired(_) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIRST: Duration = Duration::from_secs(1);
+    const MAX: Duration = Duration::from_secs(600);
+
+    /// After how many seconds it is due.
+    fn due_s(pace: &Pace, now: Instant) -> u64 {
+        pace.due.saturating_duration_since(now).as_secs()
+    }
+
+    #[test]
+    fn what_brings_nothing_is_done_later_and_later_and_news_begin_anew() {
+        let mut pace = Pace::new(FIRST, MAX);
+        let now = Instant::now();
+        let waits: Vec<u64> = (0..12)
+            .map(|_| {
+                pace.done(now);
+                due_s(&pace, now)
+            })
+            .collect();
+        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 600, 600]);
+        pace.hasten(now);
+        assert_eq!(due_s(&pace, now), 1);
+        pace.done(now);
+        assert_eq!(due_s(&pace, now), 1, "it goes on as slowly as before");
+    }
+
+    #[test]
+    fn one_look_soon_does_not_begin_anew() {
+        let mut pace = Pace::new(FIRST, MAX);
+        let now = Instant::now();
+        (0..12).for_each(|_| pace.done(now));
+        pace.sooner(now);
+        assert_eq!(due_s(&pace, now), 1);
+        pace.done(now);
+        assert_eq!(due_s(&pace, now), 600, "who comes and goes would make others search for ever");
+        pace.rest(now);
+        assert_eq!(due_s(&pace, now), 600);
+        pace.sooner(now);
+        assert_eq!(due_s(&pace, now), 1);
+    }
+
+    #[test]
+    fn an_announcement_is_renewed_twice_in_its_life_and_when_the_table_has_doubled() {
+        let mut topic = Announcement::new(Timing::of(false));
+        let now = Instant::now();
+        assert!(topic.is_due(now, 1));
+        topic.announced = Some((now, 3));
+        assert!(!topic.is_due(now + ANNOUNCE_AGAIN, 5));
+        assert!(topic.is_due(now, 6));
+        assert!(topic.is_due(now + ANNOUNCE_AGAIN + FIRST, 3));
+        assert!(ANNOUNCE_AGAIN * 2 < Duration::from_secs(2 * 60 * 60), "others forget it between two");
     }
 }
