@@ -6,9 +6,10 @@
 use crate::config::CONFIG_FILE;
 use crate::datadir::write_whole;
 use crate::runtime::{KEY_FILE, PEERS_FILE};
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
+use tidepool_home::write_private;
 use tidepool_protocol::{NetworkGenesis, TimeMs};
 use tidepool_store::{BackedUp, Backup, SledReader, TransferError};
 
@@ -53,15 +54,4 @@ pub(crate) fn put_files(directory: &Path, files: &[(String, bytes::Bytes)]) -> i
         }
     }
     Ok(())
-}
-
-/// A new file that its owner alone reads.
-fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
 }

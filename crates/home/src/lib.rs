@@ -29,7 +29,7 @@ mod usecases;
 pub use config::HomeConfig;
 pub use error::{Forbidden, Founded, HomeError, Thing};
 pub use home::{Home, Parts};
-pub use keys::{CustodyKeys, NodeKeyError, NodeKeys, node_genesis};
+pub use keys::{CustodyKeys, NodeKeyError, NodeKeys, node_genesis, write_private};
 pub use model::*;
 pub use names::Candidate;
 pub use ports::{

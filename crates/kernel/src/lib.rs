@@ -21,6 +21,8 @@ pub mod input;
 mod intake;
 pub mod local;
 mod locate;
+#[cfg(any(test, feature = "memory"))]
+pub mod memory;
 pub mod node;
 mod outbox;
 pub mod peer;

@@ -2,9 +2,8 @@
 
 use crate::scenario::Scenario;
 use std::collections::BTreeMap;
-use tidepool_kernel::Custody;
-use tidepool_protocol::signer::Domain;
-use tidepool_protocol::{AuthorId, PublicKey, SecretKey, Signature, Signer};
+use tidepool_kernel::memory::Keys;
+use tidepool_protocol::{AuthorId, SecretKey};
 use tidepool_views::testing::{TestAgent, TestNode, secret};
 
 /// Numbers of keys: nodes, agents, hostile peers and their agents do not meet.
@@ -88,21 +87,4 @@ fn hostile(at: usize) -> HostileCast {
     let agent = |place| TestAgent::new(from + 100 * (number(place) + 1), &format!("shade-{at}-{place}"), &node, 1);
     let agents = (0..HOSTILE_AGENTS).map(agent).collect();
     HostileCast { node, agents }
-}
-
-/// Keys that sign for whoever asks.
-#[derive(Clone, Debug, Default)]
-pub struct Keys(BTreeMap<PublicKey, SecretKey>);
-
-impl Keys {
-    /// These keys.
-    pub fn new(keys: impl IntoIterator<Item = SecretKey>) -> Self {
-        Self(keys.into_iter().map(|key| (key.public_key(), key)).collect())
-    }
-}
-
-impl Custody for Keys {
-    fn sign(&self, key: &PublicKey, domain: Domain, message: &[u8]) -> Option<Signature> {
-        Some(self.0.get(key)?.sign(domain, message))
-    }
 }

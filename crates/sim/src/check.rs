@@ -1,11 +1,11 @@
 //! The checkers: what must hold whatever went wrong, during a run and after it.
 
-use crate::disk::Disk;
 use crate::report::Violation;
 use crate::verify;
 use crate::world::{Member, World};
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
+use tidepool_kernel::memory::MemoryStore;
 use tidepool_kernel::{Input, Node, Outbox, Store, digest};
 use tidepool_protocol::digest::SetSum;
 use tidepool_protocol::envelope::LogId;
@@ -213,16 +213,16 @@ impl World<'_> {
     }
 }
 
-fn digests(disk: &Disk) -> Option<Digests> {
+fn digests(disk: &MemoryStore) -> Option<Digests> {
     Slot::all().map(|slot| digest::slot(disk, slot).ok().map(|sums| sums.together())).collect()
 }
 
 /// What the rows of the views say, however they are cut. The digests' trees, whose form depends on the order in which
 /// envelopes came, are compared by what they add up to.
-fn views(disk: &Disk) -> Views {
+fn views(disk: &MemoryStore) -> Views {
     let rows = disk.derived_rows();
     let of_views = rows.iter().filter(|(key, _)| key.first().is_some_and(|family| *family < FAMILIES_OF_KERNEL));
-    contents(of_views.map(|(key, value)| (key, value)))
+    contents(of_views)
 }
 
 /// The families in which two say different things.

@@ -1,5 +1,6 @@
 //! Faults begin and end: crashes, slow and failing disks, clocks, partitions, leaves and joins.
 
+use crate::disk;
 use crate::plan::FaultKind;
 use crate::queue::Event;
 use crate::world::World;
@@ -101,7 +102,7 @@ impl World<'_> {
             return;
         }
         self.stop(at);
-        let crash = self.members[at].disk.crash(&mut self.disks);
+        let crash = disk::crash(&self.members[at].disk, &mut self.disks);
         self.coverage.add("batches lost in crashes", crash.batches_lost);
         self.coverage.add("envelopes lost in crashes", crash.envelopes_lost);
         self.coverage.add("unflushed batches that survived", crash.batches_kept);
@@ -123,7 +124,7 @@ impl World<'_> {
     pub(crate) fn gone(&mut self, at: usize) {
         if self.places[at].up {
             self.stop(at);
-            self.members[at].disk.crash(&mut self.disks);
+            disk::crash(&self.members[at].disk, &mut self.disks);
             self.check_kept(at);
         }
     }

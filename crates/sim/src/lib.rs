@@ -35,9 +35,8 @@ mod verify;
 mod work;
 mod world;
 
-pub use cast::{Cast, HostileCast, Keys};
+pub use cast::{Cast, HostileCast};
 pub use chance::Chance;
-pub use disk::{Crash, Disk, FlushPoint};
 pub use plan::{Fault, FaultKind, HostileKind, Plan};
 pub use planted::Planted;
 pub use report::{Coverage, Outcome, Violation};

@@ -1,10 +1,10 @@
 //! What is going to happen, in the order of virtual time.
 
-use crate::disk::FlushPoint;
 use crate::gossip::FrameNo;
 use bytes::Bytes;
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
+use tidepool_kernel::memory::FlushPoint;
 use tidepool_kernel::{Channel, Input, RequestFailure, RequestId, Timer};
 use tidepool_protocol::slot::Topic;
 

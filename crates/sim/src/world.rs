@@ -1,9 +1,9 @@
 //! The world: places, the clock, and the door through which a node is stepped. What happens there stands beside it:
 //! `links`, `gossip` and `requests` carry messages, `faults` break things, `work` and `hostile` act, `check` judges.
 
-use crate::cast::{Cast, Keys};
+use crate::cast::Cast;
 use crate::chance::Chance;
-use crate::disk::Disk;
+use crate::disk;
 use crate::gossip::{FrameNo, Frames, GossipSide};
 use crate::hostile::Hostile;
 use crate::plan::Plan;
@@ -17,6 +17,7 @@ use crate::work::Work;
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
+use tidepool_kernel::memory::{Keys, MemoryStore};
 use tidepool_kernel::{
     Channel, Effect, GossipId, Input, Node, NodeSettings, Outbox, Peer, RequestId, Ticket, Timer, Verdict,
 };
@@ -28,7 +29,7 @@ use tidepool_views::{Cursor, Envelopes};
 const ANSWER_BYTES_MIN: usize = 200;
 
 /// A node as it runs in a simulation.
-pub type SimNode = Node<Disk, Keys>;
+pub type SimNode = Node<MemoryStore, Keys>;
 
 /// What is done to each node before its first input: tests plant defects of the kernel here.
 pub type Prepare<'p> = &'p dyn Fn(&mut SimNode);
@@ -64,7 +65,7 @@ pub(crate) struct Judged {
 pub(crate) struct Member {
     pub(crate) settings: NodeSettings,
     pub(crate) keys: Keys,
-    pub(crate) disk: Disk,
+    pub(crate) disk: MemoryStore,
     pub(crate) node: Option<SimNode>,
     pub(crate) timers: BTreeMap<Timer, TimeMs>,
     pub(crate) frames: BTreeMap<GossipId, Judged>,
@@ -234,7 +235,7 @@ impl<'w> World<'w> {
             Event::Subscribed { peer, topic } => self.subscribed(at, peer, topic),
             Event::FaultBegins(fault) => self.fault_begins(fault),
             Event::FaultEnds(fault) => self.fault_ends(fault),
-            Event::Checkpoint => self.members[at].disk.checkpoint(),
+            Event::Checkpoint => disk::checkpoint(&self.members[at].disk),
             Event::Work(agent) => self.work_at(at, agent),
             Event::Gone => self.gone(at),
             Event::Dies => self.dies(at),
@@ -472,7 +473,7 @@ impl Member {
         Self {
             settings,
             keys: cast.custody(at),
-            disk: Disk::new(scenario.planted),
+            disk: disk::empty(scenario.planted),
             node: None,
             timers: BTreeMap::new(),
             frames: BTreeMap::new(),

@@ -96,7 +96,7 @@ fn create(path: &Path, now: TimeMs, random: &dyn Random) -> Result<NodeKeys, Nod
     random.fill(&mut tag);
     name.push(format!(".{}.new", HEXLOWER.encode(&tag)));
     let draft = path.with_file_name(name);
-    let made = write_whole(&draft, text.as_bytes()).and_then(|()| {
+    let made = write_private(&draft, text.as_bytes()).and_then(|()| {
         // A link never replaces: of two processes that make keys at one time, one finds the other's file there.
         match fs::hard_link(&draft, path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
@@ -108,7 +108,11 @@ fn create(path: &Path, now: TimeMs, random: &dyn Random) -> Result<NodeKeys, Nod
     load(path)
 }
 
-fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// A new file that its owner alone reads (mode 0600), on disk when this returns. It never writes over one that is there.
+///
+/// # Errors
+/// What the file system says; [`io::ErrorKind::AlreadyExists`] when there is one.
+pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

@@ -8,7 +8,7 @@ mod seal;
 mod tests;
 
 pub use custody::CustodyKeys;
-pub use file::NodeKeyError;
+pub use file::{NodeKeyError, write_private};
 pub use genesis::node_genesis;
 pub(crate) use seal::{SealPurpose, SealingKey};
 

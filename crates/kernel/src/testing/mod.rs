@@ -1,11 +1,8 @@
-//! For tests and benchmarks: a store in memory that can crash, keys in custody, and a small network in virtual time.
+//! For tests and benchmarks: a small network in virtual time, and the store and keys in memory that it runs on.
 //!
 //! Everything is deterministic: the same seed gives the same effects in the same order.
 
-mod custody;
 mod network;
-mod store;
 
-pub use custody::Keys;
+pub use crate::memory::{Keys, MemoryStore};
 pub use network::{Faults, Network};
-pub use store::MemoryStore;
