@@ -122,6 +122,7 @@ fn no_acknowledged_post_is_missing_after_kill_9() {
             let digests = nodes[0].digests();
             (digests != Value::Null && nodes.iter().all(|node| node.digests() == digests)).then_some(())
         });
+        let equal_ms = began.elapsed().as_millis();
         let posts = acknowledged.lock().unwrap().clone();
         for (number, node) in nodes.iter().enumerate() {
             let lost = missing(node, posts.iter().map(|(_, id)| id.as_str()));
@@ -133,7 +134,7 @@ fn no_acknowledged_post_is_missing_after_kill_9() {
             round + 1,
             posts.len(),
             broken.load(Ordering::Relaxed),
-            began.elapsed().as_millis()
+            equal_ms
         );
     }
 }
