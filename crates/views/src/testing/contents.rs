@@ -21,15 +21,15 @@ pub fn contents<'r>(rows: impl IntoIterator<Item = (&'r Bytes, &'r Bytes)>) -> B
         let mut key = key.clone();
         if keys::ABOUT_ONE.contains(&key[0]) {
             let (spot, rest) = key[1..].split_at(8);
-            let short = spots.get(spot).unwrap_or_else(|| panic!("{key:02x?} is about nothing that the index knows"));
+            let short = spots.get(spot).expect("a row is about something that the index knows");
             key = [&key[..1], short, rest].concat().into();
         }
         if keys::CHUNKED.contains(&key[0]) {
             let collection = key.slice(..prefix_len(&key));
             found.extend(entries_of(value).into_iter().map(|(key, value)| ((collection.clone(), key), value)));
         } else if key[0] == rows::INDEX {
-            let short: [u8; 16] = key[1..].try_into().unwrap_or_else(|_| panic!("{key:02x?} is no key of the index"));
-            let known = index::read(&short, value).unwrap_or_else(|error| panic!("{error}"));
+            let short: [u8; 16] = key[1..].try_into().expect("keys of the index hold short ids");
+            let known = index::read(&short, value).expect("a row of the index reads back");
             spots.insert(known.spot().bytes().to_vec(), short.to_vec());
             let said = match known {
                 Found::Here(entry) => {
