@@ -173,7 +173,7 @@ impl Task {
             self.book.met(&id, unix_ms());
             self.book.disconnected(&id, peer.broken || (!peer.sent_away && !idle), Instant::now());
             self.inbox.deliver(Input::PeerDisconnected { peer: peer.peer });
-            self.look_around_sooner(Instant::now());
+            self.look_around_later(Instant::now());
         } else {
             // It hung up before it said who it is (it may have no room for us): a failure like any other.
             self.book.failed(&id, Instant::now(), unix_ms());

@@ -98,12 +98,12 @@ impl Pace {
     /// Something changed that makes it worth doing soon, and then at growing intervals as from the start.
     fn hasten(&mut self, now: Instant) {
         self.wait = self.first;
-        self.sooner(now);
+        self.by(now + self.first);
     }
 
-    /// The same once, without beginning anew.
-    fn sooner(&mut self, now: Instant) {
-        self.due = self.due.min(now + self.first);
+    /// Once at this time at the latest, without beginning anew.
+    fn by(&mut self, latest: Instant) {
+        self.due = self.due.min(latest);
     }
 }
 
@@ -247,7 +247,8 @@ impl Task {
         if table > self.search.table {
             // Somebody new: who it knows is worth asking soon, and whose records it has.
             self.search.walk.hasten(now);
-            self.look_for_carriers_sooner(now);
+            let soon = now + self.timing.lookup_first;
+            self.topics.values_mut().for_each(|topic| topic.look_up.by(soon));
         }
         self.search.table = table;
         if table == 0 {
@@ -299,14 +300,12 @@ impl Task {
         }
     }
 
-    fn look_for_carriers_sooner(&mut self, now: Instant) {
-        self.topics.values_mut().for_each(|topic| topic.look_up.sooner(now));
-    }
-
-    /// A peer is gone: others may be wanted now.
-    pub(super) fn look_around_sooner(&mut self, now: Instant) {
-        self.search.walk.sooner(now);
-        self.look_for_carriers_sooner(now);
+    /// A peer is gone: others may be wanted. Not before it must have noticed, too: found and dialled while it still holds
+    /// the dead connection, it would take the new one for a second, and say nothing of its topics.
+    pub(super) fn look_around_later(&mut self, now: Instant) {
+        let latest = now + self.timing.unheard_after;
+        self.search.walk.by(latest);
+        self.topics.values_mut().for_each(|topic| topic.look_up.by(latest));
     }
 
     /// Looks for peers that carry a shard while too few of them are connected.
@@ -477,14 +476,16 @@ mod tests {
         let mut pace = Pace::new(FIRST, MAX);
         let now = Instant::now();
         (0..12).for_each(|_| pace.done(now));
-        pace.sooner(now);
+        pace.by(now + FIRST);
         assert_eq!(due_s(&pace, now), 1);
         pace.done(now);
         assert_eq!(due_s(&pace, now), 600, "who comes and goes would make others search for ever");
         pace.rest(now);
         assert_eq!(due_s(&pace, now), 600);
-        pace.sooner(now);
+        pace.by(now + FIRST);
         assert_eq!(due_s(&pace, now), 1);
+        pace.by(now + MAX);
+        assert_eq!(due_s(&pace, now), 1, "what is due before stays so");
     }
 
     #[test]
