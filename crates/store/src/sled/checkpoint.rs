@@ -135,7 +135,7 @@ fn take_job(shared: &Shared) -> Option<Job> {
     writer.active_since = None;
     let rows = std::mem::take(&mut writer.now.active);
     writer.now.frozen = Some(rows.clone());
-    shared.is_outdated();
+    shared.outdate();
     Some(Job { rows, batch: writer.batch, head: writer.now.head, complete })
 }
 

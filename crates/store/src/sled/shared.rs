@@ -135,7 +135,7 @@ impl Shared {
 
     /// There is a newer moment than the one that readers were shown. Whoever changes `writer.now` says so before it lets
     /// go of the lock.
-    pub(crate) fn is_outdated(&self) {
+    pub(crate) fn outdate(&self) {
         self.is_shown_newest.store(false, Ordering::Release);
     }
 

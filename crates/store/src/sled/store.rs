@@ -165,7 +165,7 @@ impl SledStore {
             }
             (writer.batch, writer.now.head) = (number, head);
             writer.active_since.get_or_insert_with(Instant::now);
-            shared.is_outdated();
+            shared.outdate();
             self.is_checkpoint_due(&writer)
         };
         shared.flush.appended(number, head);

@@ -1,4 +1,4 @@
-//! Posts: an add-set. A post counts from its coming, whatever came before it waits under its id.
+//! Posts: an add-set. A post counts from its coming, whatever was said of it before waits under its spot.
 
 use super::item::{self, Item, Place};
 use super::keys::{author_tag, scope_tag};
