@@ -64,12 +64,7 @@ impl Waiting {
     pub(crate) fn about(rows: &dyn Rows, spot: Spot) -> Result<Self, ReadError> {
         let any = |family| {
             let prefix = keys::about(family, spot);
-            let mut found = false;
-            rows.scan(&prefix, &prefix_end(&prefix), &mut |_, _| {
-                found = true;
-                false
-            })?;
-            Ok::<_, ReadError>(found)
+            Ok::<_, ReadError>(rows.first(&prefix, &prefix_end(&prefix))?.is_some())
         };
         Ok(Self { votes: any(keys::VOTES)?, marks: any(keys::MARKS)?, answers: any(keys::KIDS)? })
     }

@@ -100,12 +100,8 @@ impl Job {
 
     fn first(rows: &dyn Rows) -> Result<Option<Self>, ReadError> {
         let all = key(keys::TREE_JOB, &[]);
-        let mut found = None;
-        rows.scan(&all, &prefix_end(&all), &mut |key, value| {
-            found = Some((keys::tail_id(key), value.clone()));
-            false
-        })?;
-        match found {
+        let found = rows.first(&all, &prefix_end(&all))?;
+        match found.map(|(key, value)| (keys::tail_id(&key), value)) {
             None => Ok(None),
             Some((Some(parent), value)) if !value.is_empty() => {
                 Ok(Some(Self { parent, judge: value[0] != 0, after: value.slice(1..) }))
