@@ -14,15 +14,18 @@ fn small() -> Scenario {
     Scenario { nodes, homes, partial, agents: 8, minutes: 4, envelopes: 70, degree: 3, ..Scenario::default() }
 }
 
-fn check(seeds: impl Iterator<Item = u64>) {
+fn check(seeds: &[u64]) {
     let scenario = small();
     let cast = Cast::new(&scenario);
-    for seed in seeds {
+    let (count, mut acknowledged) = (seeds.len() as u64, 0);
+    for &seed in seeds {
         let outcome = run(&scenario, &cast, seed);
         let broken: Vec<_> = outcome.violations.iter().map(ToString::to_string).collect();
         assert!(broken.is_empty(), "seed {seed} of the small scenario: {broken:#?}");
-        assert!(outcome.acknowledged > 20, "seed {seed}: only {} were acknowledged", outcome.acknowledged);
+        acknowledged += outcome.acknowledged;
     }
+    // One unlucky network may have its homes down for most of its time; fifty together have work to show.
+    assert!(acknowledged > 25 * count, "{count} networks acknowledged only {acknowledged} envelopes");
 }
 
 #[test]
@@ -30,7 +33,7 @@ fn the_kept_seeds_are_good() {
     let lines = include_str!("seeds.txt").lines().filter(|line| !line.starts_with('#'));
     let seeds: Vec<u64> = lines.map(|line| line.trim().parse().unwrap()).collect();
     assert!(seeds.len() >= 50, "only {} seeds are kept", seeds.len());
-    check(seeds.into_iter());
+    check(&seeds);
 }
 
 #[test]
@@ -39,7 +42,7 @@ fn fresh_seeds_are_good() {
     let drawn = std::hash::RandomState::new().build_hasher().finish() % 1_000_000_000;
     let base = std::env::var("TIDEPOOL_SIM_BASE").ok().and_then(|base| base.parse().ok()).unwrap_or(drawn);
     println!("fresh seeds {base}..{}; TIDEPOOL_SIM_BASE={base} runs them again", base + FRESH);
-    check(base..base + FRESH);
+    check(&(base..base + FRESH).collect::<Vec<u64>>());
 }
 
 #[test]
