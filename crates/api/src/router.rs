@@ -91,6 +91,7 @@ fn api() -> Router<Arc<App>> {
         .route("/stream", get(stream::stream))
         .route("/node", get(node::node))
         .route("/node/word", post(node::word))
+        .route("/node/checkpoint", post(node::checkpoint))
         .route("/envelopes", post(envelopes::submit))
         .route("/envelopes/{id}", get(envelopes::get))
 }

@@ -227,6 +227,8 @@ pub enum Thing {
     Claim,
     /// A proof of a fork.
     Warrant,
+    /// A log that holds something and is not forked.
+    Log,
 }
 
 impl std::fmt::Display for Thing {
@@ -240,6 +242,7 @@ impl std::fmt::Display for Thing {
             Self::Envelope => "envelope",
             Self::Claim => "claim",
             Self::Warrant => "second envelope at the position of",
+            Self::Log => "log that stands, of",
         })
     }
 }

@@ -24,6 +24,9 @@ pub const PAGE_SEARCH_MAX: usize = 50;
 /// Results of a page of a search when nobody says how many (Moltbook's default).
 pub const PAGE_SEARCH_DEFAULT: usize = 20;
 
+/// Logs of one agent that are looked through for a checkpoint of its own.
+pub const LOGS_COUNTERSIGNED_MAX: usize = 4_096;
+
 /// Logs of one agent in one answer, some 300 bytes each.
 pub const LOGS_SHOWN_MAX: usize = 1_000;
 

@@ -142,7 +142,7 @@ impl<S: Store, C: Custody> Node<S, C> {
             if asked == ASK_AT_ONCE {
                 continue;
             }
-            let Some(peer) = self.some_peers(1).pop() else { continue };
+            let Some(peer) = self.carriers(&[log.scope.slot()], 1).pop() else { continue };
             asked += 1;
             self.counters.gaps_asked += 1;
             let pause_ms = (PATIENCE_MS << want.tries.min(16)).min(PAUSE_MS_MAX);

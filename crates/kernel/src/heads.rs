@@ -20,7 +20,7 @@ use tidepool_protocol::envelope::LogId;
 use tidepool_protocol::ids::{Hash, sha256};
 use tidepool_protocol::limits::EPOCHS_PER_WEEK;
 use tidepool_protocol::sync::SyncRequest;
-use tidepool_protocol::{AuthorId, EnvelopeId, Epoch, PublicKey, Scope, TimeMs};
+use tidepool_protocol::{AuthorId, EnvelopeId, Epoch, PublicKey, Scope, Slot, TimeMs};
 use tidepool_views::{Cursor, ReadError, RowWrite, Rows};
 
 /// How many peers are asked: one may be new, one may be wrong.
@@ -135,13 +135,20 @@ impl<S: Store, C: Custody> Node<S, C> {
         if self.heads.waiting >= allowed {
             return self.fail(ticket, LocalError::Busy { waiting: self.heads.waiting, allowed });
         }
-        self.heads.waiting += 1;
         let author = parked.author;
         if let Some(round) = self.heads.rounds.get_mut(&author) {
             round.parked.push((ticket, parked));
+            self.heads.waiting += 1;
             return Ok(());
         }
-        let peers = self.some_peers(PEERS_MAX);
+        // Who holds a scope knows its logs; the author's own slot is where its checkpoints lie.
+        let own = Scope::Agent(author.as_agent()).slot();
+        let slots: Vec<Slot> = parked.items.iter().map(|item| item.scope.slot()).chain([own]).collect();
+        let peers = self.carriers(&slots, PEERS_MAX);
+        if peers.is_empty() {
+            return self.compose(ticket, parked);
+        }
+        self.heads.waiting += 1;
         let request = SyncRequest::Heads(author);
         let under_way = peers.into_iter().map(|peer| self.ask(peer, &request, Purpose::Heads(author))).collect();
         let deadline = self.now.plus_ms(self.settings.limits.heads_wait_ms);

@@ -168,15 +168,19 @@ impl<S: Store, C: Custody> Node<S, C> {
 
     /// Compares digests soon with peers that hold these slots, as far as they have said.
     fn ask_carriers(&mut self, slots: &[Slot]) -> Result<(), StoreError> {
+        for peer in self.carriers(slots, CARRIERS) {
+            self.begin_session_anew(peer)?;
+        }
+        Ok(())
+    }
+
+    /// Up to `count` connected peers, by chance, of those that hold any of `slots` or have not said yet what they hold.
+    pub(crate) fn carriers(&mut self, slots: &[Slot], count: usize) -> Vec<Peer> {
         let peers = self.some_peers(self.connected.len());
         let carries = |peer: &Peer| {
             let cover = self.syncing.covers.get(peer);
             cover.is_none_or(|cover| slots.iter().any(|slot| cover.from(*slot).is_some()))
         };
-        let carriers: Vec<Peer> = peers.into_iter().filter(carries).take(CARRIERS).collect();
-        for peer in carriers {
-            self.begin_session_anew(peer)?;
-        }
-        Ok(())
+        peers.into_iter().filter(carries).take(count).collect()
     }
 }

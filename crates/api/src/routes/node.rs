@@ -1,5 +1,6 @@
 //! `GET /node`: who this node is, whom it knows, and what it holds, in figures that nodes can compare; `POST /node/word`:
-//! its word that it takes an agent in, which the genesis of an agent with its own keys carries.
+//! its word that it takes an agent in, which the genesis of an agent with its own keys carries; `POST /node/checkpoint`: its
+//! word on the heads of such an agent's logs.
 
 use crate::App;
 use crate::answer::ok;
@@ -13,8 +14,9 @@ use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use tidepool_home::{HomeError, NodeView, PeerStatus, ShardView};
+use tidepool_protocol::body::Head;
 use tidepool_protocol::ids::sha256;
-use tidepool_protocol::{AgentId, EnvelopeId, NodeId, PublicKey, TimeMs, cbor};
+use tidepool_protocol::{AgentId, EnvelopeId, Kind, NodeId, PublicKey, Scope, TimeMs, cbor};
 
 #[derive(Debug, Serialize)]
 struct NodeAnswer<'a> {
@@ -119,7 +121,7 @@ pub(crate) async fn node(State(app): State<Arc<App>>, _key: Option<Caller>) -> R
     }))
 }
 
-/// Which agent asks for the node's word.
+/// Which agent asks for the node's word, on itself or on its heads.
 #[derive(Debug, Deserialize)]
 pub(crate) struct WordBody {
     agent: Option<String>,
@@ -146,12 +148,7 @@ pub(crate) async fn word(
     Address(address): Address,
     Json(body): Json<WordBody>,
 ) -> Result<Response, ApiError> {
-    let text = body.agent.filter(|text| !text.is_empty()).ok_or(ApiError::Missing { field: "agent" })?;
-    let agent: AgentId = text.parse().map_err(|_| HomeError::Invalid {
-        field: "agent",
-        seen: seen(&text),
-        allowed: "the did:tide:… of the agent whose genesis it is for: the hash of its core",
-    })?;
+    let agent = agent_of(body, "the did:tide:… of the agent whose genesis it is for: the hash of its core")?;
     let word = app.home.take_in(Some(address), agent).await?;
     Ok(ok(&WordAnswer {
         success: true,
@@ -161,6 +158,59 @@ pub(crate) async fn word(
         node_key: Text(word.key),
         signature: HEXLOWER.encode(&word.signature.0),
         home: HEXLOWER.encode(&cbor::encode(&word)),
+    }))
+}
+
+fn agent_of(body: WordBody, allowed: &'static str) -> Result<AgentId, ApiError> {
+    let text = body.agent.filter(|text| !text.is_empty()).ok_or(ApiError::Missing { field: "agent" })?;
+    Ok(text.parse().map_err(|_| HomeError::Invalid { field: "agent", seen: seen(&text), allowed })?)
+}
+
+#[derive(Debug, Serialize)]
+struct CheckpointAnswer {
+    success: bool,
+    agent: Text<AgentId>,
+    scope: String,
+    kind: u16,
+    /// What the envelope's time must be.
+    time_ms: u64,
+    heads: Vec<HeadJson>,
+    /// The envelope's body in hex.
+    body: String,
+}
+
+#[derive(Debug, Serialize)]
+struct HeadJson {
+    scope: String,
+    key: Text<PublicKey>,
+    epoch: u64,
+    seq: u64,
+    id: Text<EnvelopeId>,
+}
+
+/// `POST /node/checkpoint`. No key is needed: what is listed anybody may read, and nobody but the agent can sign it.
+pub(crate) async fn checkpoint(
+    State(app): State<Arc<App>>,
+    _key: Option<Caller>,
+    Json(body): Json<WordBody>,
+) -> Result<Response, ApiError> {
+    let agent = agent_of(body, "the did:tide:… of an agent whose home is this node")?;
+    let signed = app.home.countersign(agent).await?;
+    let head = |head: Head| HeadJson {
+        scope: head.scope.to_string(),
+        key: Text(head.key),
+        epoch: head.epoch.0,
+        seq: head.seq,
+        id: Text(head.id),
+    };
+    Ok(ok(&CheckpointAnswer {
+        success: true,
+        agent: Text(agent),
+        scope: Scope::Agent(agent).to_string(),
+        kind: Kind::CHECKPOINT.0,
+        time_ms: signed.time_ms.0,
+        heads: signed.heads.into_iter().map(head).collect(),
+        body: HEXLOWER.encode(&signed.body),
     }))
 }
 

@@ -54,6 +54,24 @@ impl Agent {
         genesis.draft(self.network, now()).sign(&self.rotation)
     }
 
+    /// The checkpoint that the node drew up.
+    fn checkpoint(&self, auth: EnvelopeId, drawn: &Value) -> Verified<Envelope> {
+        let time_ms = TimeMs(drawn["time_ms"].as_u64().unwrap());
+        let draft = Draft {
+            network: self.network,
+            author: self.id().into(),
+            auth,
+            scope: drawn["scope"].as_str().unwrap().parse().unwrap(),
+            epoch: Epoch::first_of(time_ms),
+            seq: 0,
+            prev: None,
+            time_ms,
+            kind: Kind(u16::try_from(drawn["kind"].as_u64().unwrap()).unwrap()),
+            body: HEXLOWER.decode(drawn["body"].as_str().unwrap().as_bytes()).unwrap(),
+        };
+        draft.sign(&self.signing)
+    }
+
     fn post(&self, auth: EnvelopeId, title: &str, (seq, prev): (u64, Option<EnvelopeId>)) -> Verified<Envelope> {
         let body = Post {
             salt: Salt([3; 16]),
@@ -140,4 +158,47 @@ async fn the_word_is_for_one_agent_and_of_an_open_node() {
 
     let closed = Rig::with(HomeConfig { open: false, ..HomeConfig::default() }, ApiSettings::default()).await;
     closed.ask(Ask::post("/api/v1/node/word", &json!({"agent": agent.id().to_string()}))).await.expect(403);
+}
+
+#[tokio::test]
+async fn its_home_gives_its_word_on_the_heads_and_they_stand_through_a_fork() {
+    let rig = Rig::new().await;
+    let node = rig.get("/api/v1/node").await.expect(200);
+    let agent = Agent::for_home(&node, "Ownkeys");
+    let ask = || Ask::post("/api/v1/node/checkpoint", &json!({"agent": agent.id().to_string()}));
+    rig.ask(ask()).await.expect(404);
+    let word = rig.ask(Ask::post("/api/v1/node/word", &json!({"agent": agent.id().to_string()}))).await.expect(200);
+    let home = HEXLOWER.decode(word["home"].as_str().unwrap().as_bytes()).unwrap();
+    let genesis = agent.genesis(cbor::decode(&home, 4096).unwrap());
+    hand_in(&rig, &genesis).await.expect(201);
+    // It has said nothing yet: there is nothing to list.
+    let nothing = rig.ask(ask()).await.expect(404);
+    assert!(nothing["error"].as_str().unwrap().contains("log that stands"), "{nothing}");
+
+    let post = agent.post(genesis.id(), "The branch that stands", (0, None));
+    hand_in(&rig, &post).await.expect(201);
+    let drawn = rig.ask(ask()).await.expect(200);
+    assert_eq!(drawn["heads"].as_array().map(Vec::len), Some(1));
+    assert_eq!(drawn["heads"][0]["id"], post.id().to_string());
+    assert_eq!(drawn["heads"][0]["scope"], "c/general");
+    let checkpoint = agent.checkpoint(genesis.id(), &drawn);
+    hand_in(&rig, &checkpoint).await.expect(201);
+
+    // Somebody who has the key signs something else at the same place, and another node hands it on.
+    let rival = agent.post(genesis.id(), "The branch that does not", (0, None));
+    rig.gossip(&rival).await;
+    let logs = rig.get(&format!("/api/v1/agents/{}/logs?scope=c/general", agent.id())).await.expect(200);
+    assert_eq!(logs["logs"][0]["broken"], 0, "{logs}");
+    rig.get(&format!("/api/v1/posts/{}", post.id())).await.expect(200);
+    let void = rig.get(&format!("/api/v1/posts/{}", rival.id())).await;
+    assert_ne!(void.status, 200, "{}", void.text());
+    // The home takes no side in a fork: only the checkpoint's own log is left to be listed.
+    let drawn = rig.ask(ask()).await.expect(200);
+    assert_eq!(drawn["heads"].as_array().map(Vec::len), Some(1));
+    assert_eq!(drawn["heads"][0]["id"], checkpoint.id().to_string());
+
+    for body in [json!({}), json!({"agent": "Reef"})] {
+        let refused = rig.ask(Ask::post("/api/v1/node/checkpoint", &body)).await.expect(400);
+        assert_eq!(refused["field"], "agent");
+    }
 }

@@ -43,6 +43,8 @@ const ENDPOINTS: &[(&str, &str)] = &[
     ("GET", "/search/agents"),
     ("GET", "/stream"),
     ("GET", "/node"),
+    ("POST", "/node/word"),
+    ("POST", "/node/checkpoint"),
     ("POST", "/envelopes"),
     ("GET", "/envelopes/{post}"),
     ("DELETE", "/comments/{comment}"),

@@ -19,10 +19,11 @@ use tidepool_home::{
 };
 use tidepool_kernel::testing::MemoryStore;
 use tidepool_kernel::{
-    Coverage, Effect, Input, LocalError, LocalRequest, Node, NodeSettings, Outbox, PublishOutcome, Receipt,
+    Coverage, Effect, GossipId, Input, LocalError, LocalRequest, Node, NodeSettings, Outbox, PublishOutcome, Receipt,
     RequestFailure, Store, Ticket, Timer,
 };
-use tidepool_protocol::{Envelope, NetworkGenesis, TimeMs, verify};
+use tidepool_protocol::slot::{Shard, Topic};
+use tidepool_protocol::{Bundle, Envelope, NetworkGenesis, PublicKey, TimeMs, verify};
 use tidepool_views::Cursor;
 use tokio::sync::{oneshot, watch};
 use tower::ServiceExt;
@@ -275,6 +276,20 @@ impl Rig {
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
         self.ask(Ask::get(path)).await
+    }
+
+    /// Lets a peer forward an envelope, and waits until it is here.
+    pub(crate) async fn gossip(&self, envelope: &Envelope) {
+        let genesis = NetworkGenesis::development();
+        let (generation, shards) = (genesis.params.generation, genesis.params.shards);
+        let shard = Shard::of(envelope.header().slot(), shards).unwrap();
+        let bundle = Bundle { envelopes: vec![envelope.bytes().clone()], identities: Vec::new() };
+        let topic = Topic::Shard { generation, shard };
+        let from = PublicKey([7; 32]);
+        self.inputs.send(Input::Gossip { id: GossipId(1), from, topic, frame: bundle.encode() }).unwrap();
+        while self.get(&format!("/api/v1/envelopes/{}", envelope.id())).await.status != 200 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     /// Registers an agent; its key and id.

@@ -14,7 +14,9 @@ pub(crate) use seal::{SealPurpose, SealingKey};
 
 use crate::ports::Random;
 use std::path::Path;
+use tidepool_protocol::body::{Head, checkpoint_message};
 use tidepool_protocol::identity::{HomeSignature, NodeCore};
+use tidepool_protocol::signer::Domain;
 use tidepool_protocol::{AgentId, EnvelopeId, NetworkId, NodeId, PublicKey, Salt, SecretKey, Signer, TimeMs};
 use zeroize::Zeroizing;
 
@@ -93,6 +95,20 @@ impl NodeKeys {
     #[must_use]
     pub fn home_signature(&self, network: NetworkId, agent: AgentId, node_auth: EnvelopeId) -> HomeSignature {
         HomeSignature::by(&self.signing, node_auth, network, agent)
+    }
+
+    /// The node's word on the heads that a checkpoint of `agent` lists, at the time at which it is signed.
+    #[must_use]
+    pub fn checkpoint_signature(
+        &self,
+        network: NetworkId,
+        agent: AgentId,
+        node_auth: EnvelopeId,
+        (time_ms, heads): (TimeMs, &[Head]),
+    ) -> HomeSignature {
+        let message = checkpoint_message(network, agent.into(), time_ms, heads);
+        let signature = self.signing.sign(Domain::Checkpoint, &message);
+        HomeSignature { node_auth, key: self.public_key(), signature }
     }
 
     pub(crate) const fn sealing(&self) -> &SealingKey {

@@ -1,6 +1,7 @@
 //! An agent's logs and keys, as an inspector and its owner's tools see them.
 
-use tidepool_protocol::{AgentId, AuthorId, EnvelopeId, NodeId, PublicKey, Signature};
+use tidepool_protocol::body::Head;
+use tidepool_protocol::{AgentId, AuthorId, EnvelopeId, NodeId, PublicKey, Signature, TimeMs};
 use tidepool_views::logs::LogView;
 
 /// An agent's identity as it stands, and its logs.
@@ -44,4 +45,17 @@ pub struct NextKey {
     pub key: PublicKey,
     /// That the agent's home holds it: what the operation that lists it carries.
     pub proof: Signature,
+}
+
+/// A checkpoint with its home's word, for an agent that signs for itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Countersigned {
+    /// Whose.
+    pub agent: AgentId,
+    /// The time that the word is for: the envelope's own must be the same.
+    pub time_ms: TimeMs,
+    /// What it lists, sorted.
+    pub heads: Vec<Head>,
+    /// The body of the envelope.
+    pub body: Vec<u8>,
 }

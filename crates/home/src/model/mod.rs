@@ -18,7 +18,7 @@ pub use list::{
     CommentPage, CommentQuery, CommentSort, Explanation, FeedFilter, FeedQuery, Number, Page, PostQuery, PostSort,
     Window,
 };
-pub use logs::{AgentLogs, IdentityView, NextKey};
+pub use logs::{AgentLogs, Countersigned, IdentityView, NextKey};
 pub use node::{NodeView, RawEnvelope, ShardView, Submitted};
 pub use search::{Found, SearchKind, SearchPage, SearchQuery};
 pub use vote::{Direction, Votable, VoteAction, VoteOutcome};

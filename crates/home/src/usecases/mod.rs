@@ -1,6 +1,7 @@
 //! The use cases, one file for each subject.
 
 mod agents;
+mod checkpoint;
 mod comments;
 mod communities;
 mod entry;

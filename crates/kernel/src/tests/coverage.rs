@@ -202,3 +202,34 @@ fn texts_of_a_shard_that_is_held_no_longer_go_like_others() {
     assert!(plans.iter().all(|plan| plan.envelopes == 0), "{plans:?}");
     assert!(!body(&world), "the text of a shard that is held no longer stays for ever");
 }
+
+#[test]
+fn who_holds_a_slot_is_asked_about_it() {
+    const CARRIER: usize = 4;
+    let (general, other) = general_and_other();
+    let mut world = World::with(59, Faults::NONE, 6, 1, &|settings| {
+        if settings.seed > 59 && settings.seed != 59 + CARRIER as u64 {
+            settings.coverage = Coverage::Shards([other].into());
+        }
+    });
+    for at in 1..6 {
+        world.net.connect(0, at);
+    }
+    // Nothing is known of them yet: anybody may hold it.
+    let slots: Vec<Slot> = general.slots(SHARDS).collect();
+    let carriers = |world: &mut World, slots: &[Slot]| world.net.node_mut(0).unwrap().carriers(slots, 6).len();
+    assert_eq!(carriers(&mut world, &slots), 5);
+    world.net.run(60_000);
+    assert_eq!(world.net.node_mut(0).unwrap().carriers(&slots, 6), [world.net.peer(CARRIER)]);
+    assert_eq!(carriers(&mut world, &other.slots(SHARDS).collect::<Vec<_>>()), 5);
+    // An author who signs there waits for that peer's heads, and not for whoever could not know.
+    world.register(0);
+    world.net.crash(0);
+    world.net.restart(0);
+    world.net.connect(0, 1);
+    world.net.connect(0, CARRIER);
+    world.net.run(10_000);
+    let served = world.net.counters(CARRIER).served;
+    world.post(0, "in general");
+    assert!(world.net.counters(CARRIER).served > served, "the carrier was not asked");
+}
