@@ -4,6 +4,10 @@ use clap::Parser;
 use std::process::ExitCode;
 use tidepool::cli::{self, Cli};
 
+/// A node is many threads that hand small buffers to one another, which the system's allocator is slow at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     match cli::main(Cli::parse()) {
         Ok(exit) => exit.into(),

@@ -25,6 +25,10 @@ use tidepool_home::NodeView;
 use tidepool_net::Loopback;
 use tidepool_protocol::{NetworkGenesis, TimeMs};
 
+/// The binary's own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Now, by the machine's clock.
 fn now() -> TimeMs {
     TimeMs(u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap())

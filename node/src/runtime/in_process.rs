@@ -7,7 +7,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use std::net::SocketAddr;
 use tidepool_lab::{Launch, LaunchError, NodeSpec, RunningNode as LabNode};
-use tidepool_net::{Loopback, NetFaults};
+use tidepool_net::{GossipSettings, Loopback, NetFaults};
 use tidepool_protocol::NetworkGenesis;
 
 /// The engines' caches of a whole mesh, in MiB, shared out among its nodes.
@@ -40,6 +40,8 @@ impl InProcess {
         };
         config.net.listen = vec!["/ip4/127.0.0.1/tcp/0".parse().map_err(|error| format!("{error}"))?];
         config.net.loopback = Loopback::On;
+        // Copies that few neighbours would not send are what a mesh on one machine spends most of its time on.
+        config.net.gossip = GossipSettings { mesh_low: 3, mesh: 4, mesh_high: 6, ..config.net.gossip };
         let seeds = spec.seeds.iter().map(|seed| seed.parse().map_err(|error| format!("seed {seed}: {error}")));
         config.net.seeds = seeds.collect::<Result<_, String>>()?;
         config.store.cache_mib = self.cache_mib;
