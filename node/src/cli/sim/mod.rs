@@ -1,11 +1,12 @@
 //! `tidepool sim run`: networks of kernels in virtual time, one for each seed, with a table of what they came to.
 
+mod progress;
 mod table;
 
 use super::{Failure, output};
 use crate::exit::Exit;
 use clap::{Args, Subcommand};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use progress::Progress;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -111,7 +112,7 @@ struct Shared<'s> {
     run: &'s Run,
     next: AtomicU64,
     outcomes: Mutex<Vec<(Outcome, Duration)>>,
-    bar: ProgressBar,
+    progress: Progress,
 }
 
 fn run_all(run: &Run) -> Result<Exit, Failure> {
@@ -120,14 +121,13 @@ fn run_all(run: &Run) -> Result<Exit, Failure> {
     let count = run.seeds.end - run.seeds.start;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = run.jobs.unwrap_or(cores).clamp(1, usize::try_from(count).unwrap_or(usize::MAX));
-    let bar = if run.json { ProgressBar::hidden() } else { progress(count) };
     let shared = Shared {
         scenario: &scenario,
         cast: &cast,
         run,
         next: AtomicU64::new(run.seeds.start),
         outcomes: Mutex::new(Vec::new()),
-        bar,
+        progress: Progress::new(count, run.json),
     };
     let began = Instant::now();
     std::thread::scope(|scope| {
@@ -136,7 +136,7 @@ fn run_all(run: &Run) -> Result<Exit, Failure> {
         }
     });
     let elapsed = began.elapsed();
-    shared.bar.finish_and_clear();
+    shared.progress.finish();
     let mut outcomes = shared.outcomes.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     outcomes.sort_by_key(|(outcome, _)| outcome.seed);
     let mut report = Report::new(&outcomes, jobs, elapsed);
@@ -171,22 +171,13 @@ impl Shared<'_> {
                 }
             }
             if let Some(broken) = outcome.violations.first() {
-                self.bar.println(format!("seed {seed}: {broken}"));
+                self.progress.say(&format!("seed {seed}: {broken}"));
             }
-            self.bar.inc(1);
+            self.progress.done();
             let mut outcomes = self.outcomes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             outcomes.push((outcome, took));
         }
     }
-}
-
-fn progress(count: u64) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(Some(count), ProgressDrawTarget::stderr());
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} seeds  {elapsed} gone, {eta} to go");
-    if let Ok(style) = style {
-        bar.set_style(style);
-    }
-    bar
 }
 
 /// Looks for the shortest replay of a failing seed, and writes it down.
