@@ -117,7 +117,8 @@ pub struct Plan {
     pub faults: Vec<Fault>,
 }
 
-const WEEK_MS: u64 = 7 * 24 * 60 * 60 * 1_000;
+/// A week in milliseconds.
+pub(crate) const WEEK_MS: u64 = 7 * 24 * 60 * 60 * 1_000;
 
 /// A clock is wrong by less than this, in milliseconds: half as much again as peers bear with.
 const SKEW_MS_MAX: u64 = 180_000;

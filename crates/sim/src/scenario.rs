@@ -3,7 +3,7 @@
 //! A scenario and a seed say everything: the same two give the same run. Where a scenario holds a [`Plan`], its faults are
 //! those; otherwise they are drawn from the seed.
 
-use crate::plan::{FaultKind, Plan};
+use crate::plan::{FaultKind, Plan, WEEK_MS};
 use crate::planted::Planted;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -140,6 +140,12 @@ const NODES_MAX: u64 = 10_000;
 /// The longest run in minutes: a week.
 const MINUTES_MAX: u64 = 7 * 24 * 60;
 
+/// The most faults of one kind that are drawn, and a tenth of what a plan may name.
+const FAULTS_MAX: u64 = 1_000;
+
+/// The latest begin and end of a fault, and how bad it may be: two weeks in milliseconds.
+const FAULT_MS_MAX: u64 = 2 * MINUTES_MAX * 60_000;
+
 impl Scenario {
     /// Checks every number.
     ///
@@ -173,6 +179,23 @@ impl Scenario {
                 return Err(ScenarioError::Range { what, seen, low, high });
             }
         }
+        let range = |what, seen, high| match seen > high {
+            true => Err(ScenarioError::Range { what, seen, low: 0, high }),
+            false => Ok(()),
+        };
+        for most in self.faults.values() {
+            range("the number of faults of one kind", *most, FAULTS_MAX)?;
+        }
+        if let Some(plan) = &self.plan {
+            range("plan.into_week_ms", plan.into_week_ms, WEEK_MS)?;
+            range("the number of plan.hostile", number(plan.hostile.len()), nodes)?;
+            range("the number of plan.faults", number(plan.faults.len()), 10 * FAULTS_MAX)?;
+            for fault in &plan.faults {
+                range("at_ms of a fault", fault.at_ms, FAULT_MS_MAX)?;
+                range("for_ms of a fault", fault.for_ms, FAULT_MS_MAX)?;
+                range("amount of a fault, without its sign,", fault.amount.unsigned_abs(), FAULT_MS_MAX)?;
+            }
+        }
         let last = self.nodes - 1;
         for (fault, of) in self.plan.iter().flat_map(|plan| plan.faults.iter().enumerate()) {
             if let Some(node) = of.nodes.iter().copied().find(|node| *node > last) {
@@ -186,5 +209,33 @@ impl Scenario {
     #[must_use]
     pub const fn work_ms(&self) -> u64 {
         self.minutes * 60_000
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::plan::Fault;
+
+    #[test]
+    fn numbers_that_no_run_could_end_with_are_refused() {
+        assert_eq!(Scenario::default().checked().unwrap(), Scenario::default());
+        let fault = |at_ms, for_ms, amount| Fault { kind: FaultKind::Skew, at_ms, for_ms, nodes: vec![0], amount };
+        let planned = |plan: Plan| Scenario { plan: Some(plan), ..Scenario::default() };
+        let with = |fault| planned(Plan { faults: vec![fault], ..Plan::default() });
+        let refused = [
+            Scenario { faults: [(FaultKind::Partition, u64::MAX)].into(), ..Scenario::default() },
+            planned(Plan { into_week_ms: u64::MAX, ..Plan::default() }),
+            planned(Plan { hostile: vec![crate::plan::HostileKind::Lie; 13], ..Plan::default() }),
+            with(fault(u64::MAX, 1, 1)),
+            with(fault(1, u64::MAX, 1)),
+            with(fault(1, 1, i64::MIN)),
+        ];
+        for scenario in refused {
+            let error = scenario.clone().checked().unwrap_err();
+            assert!(matches!(error, ScenarioError::Range { low: 0, .. }), "{error} of {scenario:?}");
+        }
+        with(fault(1, 1, -180_000)).checked().unwrap();
     }
 }

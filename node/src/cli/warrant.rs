@@ -3,7 +3,8 @@
 use super::{Ask, Failure, ask, output};
 use crate::exit::Exit;
 use clap::{Args, Subcommand};
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use tidepool_protocol::warrant::{Proof, Warrant};
 use tidepool_protocol::{EnvelopeId, NetworkGenesis};
 
@@ -53,7 +54,13 @@ fn export(wanted: &ExportArgs) -> Result<Exit, Failure> {
     let bytes = ask::get_bytes(&base, &format!("/api/v1/warrants/{}", wanted.id))?;
     // A file that proves nothing is not written. Its network is checked by whoever reads it.
     Warrant::decode(&bytes).map_err(|error| Failure::new(Exit::Failed, error))?;
-    std::fs::write(&wanted.file, &bytes)?;
+    let named = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => "it is there already; name another file".to_owned(),
+        _ => error.to_string(),
+    };
+    std::fs::File::create_new(&wanted.file)
+        .and_then(|mut file| file.write_all(&bytes))
+        .map_err(|error| Failure::new(Exit::Failed, format!("{}: {}", wanted.file.display(), named(error))))?;
     if wanted.ask.json {
         output::print_json(&serde_json::json!({ "file": wanted.file, "bytes": bytes.len() }))?;
     } else {
@@ -66,15 +73,19 @@ fn check(wanted: &CheckArgs) -> Result<Exit, Failure> {
     let genesis = match &wanted.network {
         None => NetworkGenesis::development(),
         Some(path) => {
-            let text = std::fs::read_to_string(path)?;
+            let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
             NetworkGenesis::from_json(&text).map_err(|error| Failure::new(Exit::Config, error))?
         }
     };
-    let bytes = std::fs::read(&wanted.file)?;
+    let bytes = std::fs::read(&wanted.file).map_err(|error| unreadable(&wanted.file, &error))?;
     match Warrant::decode(&bytes).and_then(|warrant| warrant.check(&genesis)) {
         Ok(proof) => told(&proof, wanted.json),
         Err(error) => Err(Failure::new(Exit::CheckFailed, format!("{}: {error}", wanted.file.display()))),
     }
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(Exit::Failed, format!("{}: {error}", path.display()))
 }
 
 fn told(proof: &Proof, json: bool) -> Result<Exit, Failure> {

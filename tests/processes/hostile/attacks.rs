@@ -348,7 +348,7 @@ fn one_who_floods_gossip_is_greylisted() {
 
 /// Old news, again and again, in frames that differ in their bytes only.
 #[test]
-fn one_who_replays_is_greylisted() {
+fn one_who_replays_is_held_to_its_rate_or_greylisted() {
     let mut author = Author::new("h-replay", &secret("h-replay"));
     // Too old for gossip, so that nothing of it is admitted: such news travels by sync.
     let old = TimeMs(now().0 - 20 * 60 * 1_000);

@@ -33,7 +33,8 @@ pub(super) struct Run {
     /// How many honest nodes; that of the scenario without it.
     #[arg(long)]
     nodes: Option<usize>,
-    /// The seeds: from the first up to the second, which is not run (`1..51`), or a single one.
+    /// The seeds: from the first up to the second, which is not run (`1..51`), or a single one. Every 25th, and a single one,
+    /// is run twice: the same seed must give the same trace.
     #[arg(long, value_name = "A..B", default_value = "1..11", value_parser = seeds)]
     seeds: Range<u64>,
     /// The scenario, as TOML; the built-in one without it.
@@ -98,6 +99,7 @@ fn scenario_of(run: &Run) -> Result<Scenario, Failure> {
     if let Some(nodes) = run.nodes {
         // As many homes as before, as far as there are nodes for them.
         scenario.homes = scenario.homes.min(nodes).max(1);
+        scenario.hostile = scenario.hostile.min(nodes);
         scenario.nodes = nodes;
     }
     scenario.minutes = run.minutes.unwrap_or(scenario.minutes);
@@ -117,6 +119,11 @@ struct Shared<'s> {
 
 fn run_all(run: &Run) -> Result<Exit, Failure> {
     let scenario = scenario_of(run)?;
+    if !run.replays.is_dir() {
+        let error =
+            format!("{} is no directory; --replays names one for replays of failing seeds", run.replays.display());
+        return Err(Failure::new(Exit::Config, error));
+    }
     let cast = Cast::new(&scenario);
     let count = run.seeds.end - run.seeds.start;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -142,7 +149,11 @@ fn run_all(run: &Run) -> Result<Exit, Failure> {
     let mut report = Report::new(&outcomes, jobs, elapsed);
     for (outcome, _) in &outcomes {
         if let Some(broken) = outcome.violations.first() {
-            report.replays.push(replay(run, &scenario, &cast, outcome, broken)?);
+            match replay(run, &scenario, &cast, outcome, broken) {
+                Ok(replay) => report.replays.push(replay),
+                // The report of all seeds is worth more than the file of one.
+                Err(failure) => eprintln!("tidepool: no replay of seed {}: {}", outcome.seed, failure.message),
+            }
         }
     }
     if run.json {
