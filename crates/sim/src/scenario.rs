@@ -140,8 +140,11 @@ const NODES_MAX: u64 = 10_000;
 /// The longest run in minutes: a week.
 const MINUTES_MAX: u64 = 7 * 24 * 60;
 
-/// The most faults of one kind that are drawn, and a tenth of what a plan may name.
+/// The most faults of one kind that are drawn.
 const FAULTS_MAX: u64 = 1_000;
+
+/// The most faults that a plan names.
+const PLANNED_MAX: u64 = 10_000;
 
 /// The latest begin and end of a fault, and how bad it may be: two weeks in milliseconds.
 const FAULT_MS_MAX: u64 = 2 * MINUTES_MAX * 60_000;
@@ -154,7 +157,7 @@ impl Scenario {
     pub fn checked(self) -> Result<Self, ScenarioError> {
         let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         let nodes = number(self.nodes);
-        let ranges = [
+        let mut ranges = vec![
             ("nodes", nodes, 1, NODES_MAX),
             ("homes", number(self.homes), 1, nodes),
             ("partial", number(self.partial), 0, number(self.nodes.saturating_sub(self.homes))),
@@ -174,26 +177,25 @@ impl Scenario {
             ("links.duplicate", self.links.duplicate, 0, 900),
             ("links.reorder", self.links.reorder, 0, 900),
         ];
+        ranges.extend(self.faults.values().map(|most| ("the number of faults of one kind", *most, 0, FAULTS_MAX)));
+        if let Some(plan) = &self.plan {
+            ranges.extend([
+                ("plan.into_week_ms", plan.into_week_ms, 0, WEEK_MS),
+                ("the number of plan.hostile", number(plan.hostile.len()), 0, nodes),
+                ("the number of plan.faults", number(plan.faults.len()), 0, PLANNED_MAX),
+            ]);
+            for fault in &plan.faults {
+                let amount = fault.amount.unsigned_abs();
+                ranges.extend([
+                    ("at_ms of a fault", fault.at_ms, 0, FAULT_MS_MAX),
+                    ("for_ms of a fault", fault.for_ms, 0, FAULT_MS_MAX),
+                    ("amount of a fault, without its sign,", amount, 0, FAULT_MS_MAX),
+                ]);
+            }
+        }
         for (what, seen, low, high) in ranges {
             if !(low..=high).contains(&seen) {
                 return Err(ScenarioError::Range { what, seen, low, high });
-            }
-        }
-        let range = |what, seen, high| match seen > high {
-            true => Err(ScenarioError::Range { what, seen, low: 0, high }),
-            false => Ok(()),
-        };
-        for most in self.faults.values() {
-            range("the number of faults of one kind", *most, FAULTS_MAX)?;
-        }
-        if let Some(plan) = &self.plan {
-            range("plan.into_week_ms", plan.into_week_ms, WEEK_MS)?;
-            range("the number of plan.hostile", number(plan.hostile.len()), nodes)?;
-            range("the number of plan.faults", number(plan.faults.len()), 10 * FAULTS_MAX)?;
-            for fault in &plan.faults {
-                range("at_ms of a fault", fault.at_ms, FAULT_MS_MAX)?;
-                range("for_ms of a fault", fault.for_ms, FAULT_MS_MAX)?;
-                range("amount of a fault, without its sign,", fault.amount.unsigned_abs(), FAULT_MS_MAX)?;
             }
         }
         let last = self.nodes - 1;

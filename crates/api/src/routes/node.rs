@@ -123,7 +123,7 @@ pub(crate) async fn node(State(app): State<Arc<App>>, _key: Option<Caller>) -> R
 
 /// Which agent asks for the node's word, on itself or on its heads.
 #[derive(Debug, Deserialize)]
-pub(crate) struct WordBody {
+pub(crate) struct AgentBody {
     agent: Option<String>,
 }
 
@@ -146,7 +146,7 @@ pub(crate) async fn word(
     State(app): State<Arc<App>>,
     _key: Option<Caller>,
     Address(address): Address,
-    Json(body): Json<WordBody>,
+    Json(body): Json<AgentBody>,
 ) -> Result<Response, ApiError> {
     let agent = agent_of(body, "the did:tide:… of the agent whose genesis it is for: the hash of its core")?;
     let word = app.home.take_in(Some(address), agent).await?;
@@ -161,7 +161,7 @@ pub(crate) async fn word(
     }))
 }
 
-fn agent_of(body: WordBody, allowed: &'static str) -> Result<AgentId, ApiError> {
+fn agent_of(body: AgentBody, allowed: &'static str) -> Result<AgentId, ApiError> {
     let text = body.agent.filter(|text| !text.is_empty()).ok_or(ApiError::Missing { field: "agent" })?;
     Ok(text.parse().map_err(|_| HomeError::Invalid { field: "agent", seen: seen(&text), allowed })?)
 }
@@ -192,7 +192,7 @@ struct HeadJson {
 pub(crate) async fn checkpoint(
     State(app): State<Arc<App>>,
     _key: Option<Caller>,
-    Json(body): Json<WordBody>,
+    Json(body): Json<AgentBody>,
 ) -> Result<Response, ApiError> {
     let agent = agent_of(body, "the did:tide:… of an agent whose home is this node")?;
     let signed = app.home.countersign(agent).await?;

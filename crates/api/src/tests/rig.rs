@@ -287,9 +287,13 @@ impl Rig {
         let topic = Topic::Shard { generation, shard };
         let from = PublicKey([7; 32]);
         self.inputs.send(Input::Gossip { id: GossipId(1), from, topic, frame: bundle.encode() }).unwrap();
-        while self.get(&format!("/api/v1/envelopes/{}", envelope.id())).await.status != 200 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        let path = format!("/api/v1/envelopes/{}", envelope.id());
+        let here = async {
+            while self.get(&path).await.status != 200 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), here).await.unwrap();
     }
 
     /// Registers an agent; its key and id.
