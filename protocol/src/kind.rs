@@ -87,6 +87,14 @@ kinds! {
     CHARTER = 0x0400;
     /// Settings of an owned community.
     SETTINGS = 0x0401;
+    /// Makes an agent a moderator of an owned community.
+    GRANT = 0x0402;
+    /// Takes such a grant back, and names what it keeps.
+    WITHDRAW = 0x0403;
+    /// What a moderator does to a post or comment.
+    ACTION = 0x0404;
+    /// Tells moderators of a post or comment.
+    REPORT = 0x0405;
     /// Presence of agents at one home.
     PRESENCE = 0x8600;
 }

@@ -64,6 +64,15 @@ pub const HANDLE_CHARS_MAX: usize = 30;
 /// The longest description of an agent or a community in characters.
 pub const DESCRIPTION_CHARS_MAX: usize = 2_000;
 
+/// The longest rule of a community in characters, and of the reason that an action gives: a sentence or two.
+pub const RULE_CHARS_MAX: usize = 500;
+
+/// The most rules of a community: more than anybody reads, and all of them fit one body.
+pub const RULES_MAX: usize = 20;
+
+/// The longest reason of a report in characters.
+pub const REASON_CHARS_MAX: usize = 1_000;
+
 /// The longest display name in characters.
 pub const DISPLAY_NAME_CHARS_MAX: usize = 64;
 
@@ -143,6 +152,7 @@ const _: () = assert!(HEADER_BYTES_MAX + BODY_BYTES_MAX + 64 + 16 <= ENVELOPE_BY
 const _: () = assert!(ENVELOPE_BYTES_MAX + 64 <= BUNDLE_BYTES_MAX);
 const _: () = assert!(BUNDLE_BYTES_MAX <= SYNC_FRAME_BYTES_MAX);
 const _: () = assert!(POST_BYTES_MAX + TITLE_CHARS_MAX * 4 + 512 <= BODY_BYTES_MAX);
+const _: () = assert!(RULES_MAX * RULE_CHARS_MAX * 4 + DESCRIPTION_CHARS_MAX * 4 + 512 <= BODY_BYTES_MAX);
 const _: () = assert!(HEADS_MAX * 160 <= BODY_BYTES_MAX);
 const _: () = assert!(OPEN_COMMUNITIES_MAX * (2 + COMMUNITY_NAME_CHARS_MAX) + 512 <= GENESIS_BYTES_MAX);
 const _: () = assert!(PRESENCE_AGENTS_MAX * 48 <= BODY_BYTES_MAX);

@@ -7,8 +7,8 @@ use proptest::option;
 use proptest::prelude::*;
 use serde_bytes::ByteBuf;
 use tidepool_protocol::body::{
-    Card, Charter, Checkpoint, Comment, Edit, Follow, Head, Keep, MailKey, Post, PostType, Presence, PresenceEntry,
-    PresenceState, Profile, Settings, Skill, Subscribe, Tombstone, Vote,
+    Action, Card, Charter, Checkpoint, Comment, Deed, Edit, Follow, Grant, Head, Keep, MailKey, Post, PostType, Powers,
+    Presence, PresenceEntry, PresenceState, Profile, Report, Settings, Skill, Subscribe, Tombstone, Vote, Withdraw,
 };
 use tidepool_protocol::identity::{
     AgentCore, AgentGenesis, Change, Cosignature, HomeSignature, KeyUse, MoveHome, NodeCore, NodeGenesis, NodeRotate,
@@ -161,11 +161,34 @@ fn any_community_body() -> impl Strategy<Value = Body> {
         (some_text(64), text(2_000), any::<bool>()).prop_map(|(display_name, description, allow_crypto)| {
             Body::Charter(Charter { display_name, description, allow_crypto })
         }),
-        (option::of(some_text(64)), option::of(text(2_000)), any_color(), any_color()).prop_map(
-            |(display_name, description, banner_color, theme_color)| {
-                Body::Settings(Settings { display_name, description, banner_color, theme_color })
-            }
-        ),
+        (
+            (option::of(any_envelope_id()), option::of(some_text(64)), option::of(text(2_000))),
+            (any_color(), any_color(), option::of(vec(any_blob(), 0..=1)), option::of(vec(any_blob(), 0..=1))),
+            option::of(vec(some_text(500), 0..=20)),
+        )
+            .prop_map(
+                |((grant, display_name, description), (banner_color, theme_color, avatar, banner), rules)| {
+                    Body::Settings(Settings {
+                        grant,
+                        display_name,
+                        description,
+                        banner_color,
+                        theme_color,
+                        avatar,
+                        banner,
+                        rules,
+                    })
+                }
+            ),
+        (any_agent(), 1u16..=31).prop_map(|(agent, powers)| Body::Grant(Grant { agent, powers: Powers(powers) })),
+        (any_envelope_id(), any_heads()).prop_map(|(grant, heads)| Body::Withdraw(Withdraw { grant, heads })),
+        (option::of(any_envelope_id()), prop::sample::select(Deed::ALL.to_vec()), any_envelope_id(), some_text(500))
+            .prop_map(|(grant, deed, target, rule)| Body::Action(Action { grant, deed, target, rule })),
+        (any_salt(), any_envelope_id(), some_text(1_000)).prop_map(|(salt, target, reason)| Body::Report(Report {
+            salt,
+            target,
+            reason
+        })),
     ]
 }
 

@@ -16,7 +16,7 @@ KINDS = {
     "NODE_GENESIS": 0x4105, "NODE_ROTATE": 0x4106, "KEEP": 0x4107, "PROFILE": 0x0200, "CARD": 0x0201,
     "MAIL_KEY": 0x0202, "SUBSCRIBE": 0x0203, "FOLLOW": 0x0204, "CHECKPOINT": 0x0205, "POST": 0x0300,
     "COMMENT": 0x0301, "EDIT": 0x0302, "TOMBSTONE": 0x0303, "VOTE": 0x0304, "CHARTER": 0x0400,
-    "SETTINGS": 0x0401, "PRESENCE": 0x8600,
+    "SETTINGS": 0x0401, "GRANT": 0x0402, "WITHDRAW": 0x0403, "ACTION": 0x0404, "REPORT": 0x0405, "PRESENCE": 0x8600,
 }
 FIELDS = ["version", "network", "author", "auth", "key", "scope", "epoch", "seq", "prev", "time_ms", "kind",
           "body_len", "body_hash"]
@@ -345,6 +345,11 @@ def at_most(shape, most):
     return lambda value: shaped(value, [shape]) and len(value) <= most
 
 
+def action(value):
+    least = 1 if isinstance(value, list) and len(value) > 1 and value[1] == 0 else 0
+    return shaped(value, ("array", optional(32), (0, 5), 32, chars(least, 500)))
+
+
 HEADS = in_order(("array", is_scope, 32, int, int, 32), 256, lambda head: (scope_order(head[0]), *head[1:]))
 POST_TEXT = utf8(0, 46 * 1024, 40_000)
 SKILL = ("array", chars(1, 64), chars(0, 500), chars(0, 500), chars(0, 500))
@@ -363,7 +368,12 @@ BODIES = {
     "TOMBSTONE": ("array", 32),
     "VOTE": ("array", 32, among(-1, 1)),
     "CHARTER": ("array", chars(1, 64), chars(0, 2000), bool),
-    "SETTINGS": ("array", optional(chars(1, 64)), optional(chars(0, 2000)), optional(color), optional(color)),
+    "SETTINGS": ("array", optional(32), optional(chars(1, 64)), optional(chars(0, 2000)), optional(color), optional(color),
+                 optional(at_most(32, 1)), optional(at_most(32, 1)), optional(at_most(chars(1, 500), 20))),
+    "GRANT": ("array", 32, among(1, 31)),
+    "WITHDRAW": ("array", 32, HEADS),
+    "ACTION": action,
+    "REPORT": ("array", 16, 32, chars(1, 1000)),
     "PRESENCE": ("array", among(0, 600), in_order(("array", 32, (0, 2)), 1000, lambda entry: entry[0])),
 }
 

@@ -150,10 +150,11 @@ fn logged(
             return Ok(());
         }
         Placed::Plain => {
+            content::came(overlay, stored)?;
             let core = Author::default().judge(overlay, &entry, header, Default::default())?;
             settle_one(overlay, stored, &entry, (core, work.unheard_of), genesis)?;
         }
-        Placed::Judged => {}
+        Placed::Judged => content::came(overlay, stored)?,
     }
     if header.kind == Kind::KEEP {
         keep::arrived(overlay, stored, work);

@@ -118,7 +118,7 @@ pub fn checkpoint_message(network: NetworkId, author: AuthorId, time_ms: TimeMs,
     cbor::encode(&(network, author, time_ms, heads))
 }
 
-fn sorted_heads(heads: &[Head]) -> Result<(), BodyError> {
+pub(super) fn sorted_heads(heads: &[Head]) -> Result<(), BodyError> {
     length("heads", heads.len(), 0, HEADS_MAX)?;
     match heads.windows(2).position(|pair| pair[0] >= pair[1]) {
         None => Ok(()),

@@ -7,6 +7,7 @@
 mod agent;
 mod community;
 mod content;
+mod moderation;
 mod presence;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ mod tests;
 pub use agent::{Card, Checkpoint, Follow, Head, Keep, MailKey, Profile, Skill, Subscribe, checkpoint_message};
 pub use community::{Charter, Settings};
 pub use content::{Comment, Edit, Post, PostType, Tombstone, Vote};
+pub use moderation::{Action, Deed, Grant, Powers, Report, Withdraw};
 pub use presence::{Presence, PresenceEntry, PresenceState};
 
 use crate::cbor::{self, CborError};
@@ -51,6 +53,14 @@ pub enum Body {
     Charter(Charter),
     /// [`Kind::SETTINGS`].
     Settings(Settings),
+    /// [`Kind::GRANT`].
+    Grant(Grant),
+    /// [`Kind::WITHDRAW`].
+    Withdraw(Withdraw),
+    /// [`Kind::ACTION`].
+    Action(Action),
+    /// [`Kind::REPORT`].
+    Report(Report),
     /// [`Kind::PRESENCE`].
     Presence(Presence),
 }
@@ -133,6 +143,10 @@ impl Body {
             Kind::VOTE => Self::Vote(decode(bytes)?),
             Kind::CHARTER => Self::Charter(decode(bytes)?),
             Kind::SETTINGS => Self::Settings(decode(bytes)?),
+            Kind::GRANT => Self::Grant(decode(bytes)?),
+            Kind::WITHDRAW => Self::Withdraw(decode(bytes)?),
+            Kind::ACTION => Self::Action(decode(bytes)?),
+            Kind::REPORT => Self::Report(decode(bytes)?),
             Kind::PRESENCE => Self::Presence(decode(bytes)?),
             _ => return Ok(None),
         }))
@@ -156,6 +170,10 @@ impl Body {
             Self::Vote(_) => Vote::KIND,
             Self::Charter(_) => Charter::KIND,
             Self::Settings(_) => Settings::KIND,
+            Self::Grant(_) => Grant::KIND,
+            Self::Withdraw(_) => Withdraw::KIND,
+            Self::Action(_) => Action::KIND,
+            Self::Report(_) => Report::KIND,
             Self::Presence(_) => Presence::KIND,
         }
     }
@@ -180,6 +198,10 @@ impl Body {
             Self::Vote(body) => body.encode(),
             Self::Charter(body) => body.encode(),
             Self::Settings(body) => body.encode(),
+            Self::Grant(body) => body.encode(),
+            Self::Withdraw(body) => body.encode(),
+            Self::Action(body) => body.encode(),
+            Self::Report(body) => body.encode(),
             Self::Presence(body) => body.encode(),
         }
     }

@@ -5,8 +5,9 @@
 use bytes::Bytes;
 use serde_bytes::ByteBuf;
 use tidepool_protocol::body::{
-    Card, Charter, Checkpoint, Comment, Edit, Follow, Head, Keep, MailKey, Post, PostType, Presence, PresenceEntry,
-    PresenceState, Profile, Settings, Skill, Subscribe, Tombstone, Vote, checkpoint_message,
+    Action, Card, Charter, Checkpoint, Comment, Deed, Edit, Follow, Grant, Head, Keep, MailKey, Post, PostType, Powers,
+    Presence, PresenceEntry, PresenceState, Profile, Report, Settings, Skill, Subscribe, Tombstone, Vote, Withdraw,
+    checkpoint_message,
 };
 use tidepool_protocol::digest::SetSum;
 use tidepool_protocol::envelope::LogId;
@@ -238,11 +239,18 @@ impl Cast {
         };
         let comment = |depth| Comment { salt, root, parent, depth, content: "It did.".to_owned() };
         let settings = Settings {
+            grant: None,
             display_name: None,
             description: text("Harbours only."),
             banner_color: text("#00aaff"),
             theme_color: None,
+            avatar: Some(vec![BlobHash([0xef; 32])]),
+            banner: Some(vec![]),
+            rules: Some(vec!["Harbours only.".to_owned(), "No ships.".to_owned()]),
         };
+        let grant = EnvelopeId([0xc3; 32]);
+        let action =
+            |grant, deed, rule: &str| Body::Action(Action { grant, deed, target: root, rule: rule.to_owned() });
         let charter = Charter {
             display_name: "Tide tables".to_owned(),
             description: "When the water comes.".to_owned(),
@@ -271,9 +279,18 @@ impl Cast {
             ("tombstone", general.clone(), Body::Tombstone(Tombstone { target: root })),
             ("vote up", general.clone(), Body::Vote(Vote { target: root, value: 1 })),
             ("vote down", general.clone(), Body::Vote(Vote { target: root, value: -1 })),
-            ("vote withdrawn", general, Body::Vote(Vote { target: root, value: 0 })),
+            ("vote withdrawn", general.clone(), Body::Vote(Vote { target: root, value: 0 })),
             ("charter", owned.clone(), Body::Charter(charter)),
-            ("settings", owned, Body::Settings(settings)),
+            ("settings", owned.clone(), Body::Settings(settings)),
+            ("grant", owned.clone(), Body::Grant(Grant { agent: bob, powers: Powers::ALL })),
+            ("withdraw", owned.clone(), Body::Withdraw(Withdraw { grant, heads: vec![head(&owned, 7)] })),
+            ("remove", owned.clone(), action(Some(grant), Deed::Remove, "No ships.")),
+            ("restore", owned.clone(), action(None, Deed::Restore, "")),
+            ("pin", owned.clone(), action(None, Deed::Pin, "")),
+            ("unpin", owned.clone(), action(Some(grant), Deed::Unpin, "")),
+            ("lock", owned.clone(), action(Some(grant), Deed::Lock, "It was said.")),
+            ("unlock", owned, action(None, Deed::Unlock, "")),
+            ("report", general, Body::Report(Report { salt, target: root, reason: "It is about ships.".to_owned() })),
             ("presence", Scope::Presence(Slot::of(&ada.0)), Body::Presence(Presence { ttl_s: 90, agents: entries })),
         ]
     }

@@ -181,6 +181,11 @@ pub fn bodies() -> Value {
     let text = |text: &str, times: usize| Cbor::Text(text.repeat(times));
     let id = |byte: u8| Cbor::Bytes(vec![byte; 32]);
     let list = |entries: Vec<Cbor>| written(&Cbor::Array(entries));
+    let settings = |at: usize, value: Cbor| {
+        let mut fields = vec![Cbor::Null; 8];
+        fields[at] = value;
+        list(fields)
+    };
     let head = |seq: u64| Cbor::Array(vec!["c/general".into(), id(1), 0.into(), seq.into(), id(2)]);
     let presence = |agent: u8| Cbor::Array(vec![id(agent), 1.into()]);
     let cases: Vec<(&str, Kind, &str, Vec<u8>)> = vec![
@@ -256,12 +261,22 @@ pub fn bodies() -> Value {
         ("a head named twice", Kind::KEEP, "value", list(vec![Cbor::Array(vec![head(1), head(1)])])),
         ("257 heads", Kind::KEEP, "form", list(vec![Cbor::Array((0..257).map(head).collect())])),
         ("a charter without a name", Kind::CHARTER, "length", list(vec![text("", 1), text("", 1), false.into()])),
+        ("a colour that is none", Kind::SETTINGS, "length", settings(3, "#00aaf".into())),
+        ("settings with two banners", Kind::SETTINGS, "form", settings(6, Cbor::Array(vec![id(1), id(2)]))),
+        ("an empty rule", Kind::SETTINGS, "length", settings(7, Cbor::Array(vec!["".into()]))),
+        ("21 rules", Kind::SETTINGS, "form", settings(7, Cbor::Array(vec!["r".into(); 21]))),
+        ("a grant of nothing", Kind::GRANT, "value", list(vec![id(1), 0.into()])),
+        ("a grant of a power that is unknown", Kind::GRANT, "value", list(vec![id(1), 32.into()])),
         (
-            "a colour that is none",
-            Kind::SETTINGS,
-            "length",
-            list(vec![Cbor::Null, Cbor::Null, "#00aaf".into(), Cbor::Null]),
+            "a withdrawal that names heads out of order",
+            Kind::WITHDRAW,
+            "value",
+            list(vec![id(1), Cbor::Array(vec![head(2), head(1)])]),
         ),
+        ("a deed that is unknown", Kind::ACTION, "form", list(vec![Cbor::Null, 6.into(), id(1), "r".into()])),
+        ("a removal without a rule", Kind::ACTION, "length", list(vec![Cbor::Null, 0.into(), id(1), "".into()])),
+        ("a rule of 501 characters", Kind::ACTION, "length", list(vec![Cbor::Null, 1.into(), id(1), text("r", 501)])),
+        ("a report without a reason", Kind::REPORT, "length", salted(&[id(1), "".into()])),
         ("presence for longer than ten minutes", Kind::PRESENCE, "value", list(vec![601.into(), Cbor::Array(vec![])])),
         (
             "presence out of order",

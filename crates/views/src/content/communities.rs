@@ -1,5 +1,5 @@
 //! Communities: open ones stand in the network's genesis and belong to nobody; an owned one stands by the charter of the
-//! founder whose fingerprint its scope carries, and only that founder sets its fields.
+//! founder whose fingerprint its scope carries, and that founder sets its fields, or whom it lets (`moderation`).
 
 use super::agents::not_permitted;
 use super::counters::{CommunityRow, change_community, change_totals};
@@ -12,7 +12,7 @@ use crate::rank::time_key_down;
 use crate::void::VoidReason;
 use tidepool_protocol::body::Settings;
 use tidepool_protocol::scope::Fingerprint;
-use tidepool_protocol::{Header, NetworkGenesis, Scope, TimeMs};
+use tidepool_protocol::{AuthorId, Header, NetworkGenesis, Scope, TimeMs};
 
 /// Fields of a community.
 pub(crate) const CHARTER: u8 = 0;
@@ -20,6 +20,9 @@ pub(crate) const DISPLAY_NAME: u8 = 1;
 pub(crate) const DESCRIPTION: u8 = 2;
 pub(crate) const BANNER_COLOR: u8 = 3;
 pub(crate) const THEME_COLOR: u8 = 4;
+pub(crate) const AVATAR: u8 = 5;
+pub(crate) const BANNER: u8 = 6;
+pub(crate) const RULES: u8 = 7;
 
 /// Lists of communities.
 pub(crate) const BY_NAME: u8 = 0;
@@ -49,9 +52,14 @@ pub(crate) fn is_place(scope: &Scope, genesis: &NetworkGenesis) -> bool {
 }
 
 /// Whether the author founded the community in whose scope it speaks.
-fn is_founder(header: &Header) -> bool {
-    match &header.scope {
-        Scope::Owned(name, fingerprint) => Fingerprint::of(header.author.as_agent(), name) == *fingerprint,
+pub(crate) fn is_founder(header: &Header) -> bool {
+    founded_by(&header.scope, header.author)
+}
+
+/// Whether `author` founded the community of this scope.
+pub(crate) fn founded_by(scope: &Scope, author: AuthorId) -> bool {
+    match scope {
+        Scope::Owned(name, fingerprint) => Fingerprint::of(author.as_agent(), name) == *fingerprint,
         Scope::Open(_) | Scope::Agent(_) | Scope::Identity(_) | Scope::Mail(_) | Scope::Presence(_) => false,
     }
 }
@@ -70,23 +78,23 @@ pub(crate) fn charter(overlay: &mut Overlay<'_>, stored: &Stored, step: Step) ->
     found(overlay, &header.scope, earliest)
 }
 
+/// Settings whose author may set them.
 pub(crate) fn settings(
     overlay: &mut Overlay<'_>,
     stored: &Stored,
     settings: &Settings,
     step: Step,
 ) -> Result<(), ReadError> {
-    let header = stored.envelope.header();
-    if !is_founder(header) {
-        return not_permitted(overlay, stored, VoidReason::NotPermitted, step);
-    }
-    let all = keys::community_fields(&scope_tag(&header.scope));
+    let all = keys::community_fields(&scope_tag(&stored.envelope.header().scope));
     let order = Order::of(&stored.envelope);
     let named = [
         (DISPLAY_NAME, settings.display_name.is_some()),
         (DESCRIPTION, settings.description.is_some()),
         (BANNER_COLOR, settings.banner_color.is_some()),
         (THEME_COLOR, settings.theme_color.is_some()),
+        (AVATAR, settings.avatar.is_some()),
+        (BANNER, settings.banner.is_some()),
+        (RULES, settings.rules.is_some()),
     ];
     for (field, _) in named.into_iter().filter(|(_, set)| *set) {
         register::change(overlay, &all, &[field], (&order, &[]), step)?;

@@ -21,6 +21,12 @@ pub(crate) struct Item {
     pub(crate) attached: bool,
     /// Whether its author took it away.
     pub(crate) removed: bool,
+    /// Whether a moderator took it away.
+    pub(crate) hidden: bool,
+    /// Whether it is a post that moderators pinned.
+    pub(crate) pinned: bool,
+    /// Whether it is a post that moderators closed to comments.
+    pub(crate) locked: bool,
     /// The author's own vote, which does not count.
     pub(crate) own_vote: i8,
     /// The edit whose title is shown.
@@ -42,11 +48,19 @@ const ATTACHED: u8 = 2;
 const REMOVED: u8 = 4;
 const TITLE: u8 = 8;
 const CONTENT: u8 = 16;
+const HIDDEN: u8 = 32;
+const PINNED: u8 = 64;
+const LOCKED: u8 = 128;
 
 impl Item {
+    /// Whether its text is gone.
+    pub(crate) const fn gone(&self) -> bool {
+        self.removed || self.hidden
+    }
+
     /// Whether it is shown with its text.
     pub(crate) const fn visible(&self) -> bool {
-        self.attached && !self.removed
+        self.attached && !self.gone()
     }
 
     fn write(&self) -> Vec<u8> {
@@ -54,6 +68,9 @@ impl Item {
         let flags = flag(self.place.is_some(), COMMENT)
             | flag(self.attached, ATTACHED)
             | flag(self.removed, REMOVED)
+            | flag(self.hidden, HIDDEN)
+            | flag(self.pinned, PINNED)
+            | flag(self.locked, LOCKED)
             | flag(self.title_edit.is_some(), TITLE)
             | flag(self.content_edit.is_some(), CONTENT);
         let mut row = Vec::with_capacity(128);
@@ -88,8 +105,21 @@ impl Item {
         let title_edit = if flags & TITLE == 0 { None } else { Some(row.array()?) };
         let content_edit = if flags & CONTENT == 0 { None } else { Some(row.array()?) };
         row.finish()?;
-        let (attached, removed) = (flags & ATTACHED != 0, flags & REMOVED != 0);
-        Ok(Self { author, time, scope, place, attached, removed, own_vote, title_edit, content_edit })
+        let is = |bit: u8| flags & bit != 0;
+        Ok(Self {
+            author,
+            time,
+            scope,
+            place,
+            attached: is(ATTACHED),
+            removed: is(REMOVED),
+            hidden: is(HIDDEN),
+            pinned: is(PINNED),
+            locked: is(LOCKED),
+            own_vote,
+            title_edit,
+            content_edit,
+        })
     }
 }
 

@@ -60,6 +60,27 @@ pub(crate) const TREE: u8 = 0x47;
 /// Answers that are not in line with what they answer yet: `[TREE_JOB, id16]`.
 pub(crate) const TREE_JOB: u8 = 0x48;
 
+/// Grants that stand: `[GRANT, id16]`.
+pub(crate) const GRANT: u8 = 0x49;
+/// Grants of a community, by agent.
+pub(crate) const GRANTS: u8 = 0x4a;
+/// Withdrawals of a grant.
+pub(crate) const WITHDRAWALS: u8 = 0x4b;
+/// Envelopes on lines that withdrawals of a grant name: `[NAMED, grant16, id16]`.
+pub(crate) const NAMED: u8 = 0x4c;
+/// The same by envelope: `[NAMED_BY, id16, grant16]`.
+pub(crate) const NAMED_BY: u8 = 0x4d;
+/// Acts that name a grant, and whether they stand.
+pub(crate) const ACTS: u8 = 0x4e;
+/// What moderators did to one target in one scope: registers of removal, pin and lock.
+pub(crate) const MODERATED: u8 = 0x4f;
+/// Pinned posts of a community.
+pub(crate) const PINS: u8 = 0x50;
+/// What moderators of a community did, by time.
+pub(crate) const MODERATION: u8 = 0x51;
+/// Reports in a community, by time.
+pub(crate) const REPORTS: u8 = 0x52;
+
 /// Families whose rows are chunks, for tests that compare stores whose chunks were cut at different places.
 #[cfg(any(test, feature = "testing"))]
 pub(crate) const CHUNKED: &[u8] = &[
@@ -79,6 +100,13 @@ pub(crate) const CHUNKED: &[u8] = &[
     SUBSCRIPTIONS,
     COMMUNITY_FIELDS,
     COMMUNITIES,
+    GRANTS,
+    WITHDRAWALS,
+    ACTS,
+    MODERATED,
+    PINS,
+    MODERATION,
+    REPORTS,
 ];
 
 /// The first sixteen bytes of an id, or of a scope's hash.
@@ -106,7 +134,7 @@ pub(crate) fn tail_id(key: &[u8]) -> Option<Short> {
 
 /// Families whose keys go on with a spot.
 #[cfg(any(test, feature = "testing"))]
-pub(crate) const ABOUT_ONE: &[u8] = &[ITEM, COUNTS, VOTES, MARKS, KIDS, ROOTS, TREE];
+pub(crate) const ABOUT_ONE: &[u8] = &[ITEM, COUNTS, VOTES, MARKS, KIDS, ROOTS, TREE, MODERATED];
 
 /// Everything of one family about one envelope.
 pub(crate) fn about(family: u8, spot: Spot) -> Vec<u8> {
@@ -175,6 +203,54 @@ pub(crate) fn totals() -> Vec<u8> {
 
 pub(crate) fn begun() -> Vec<u8> {
     key(BEGUN, &[])
+}
+
+pub(crate) fn grant(id: &Short) -> Vec<u8> {
+    key(GRANT, &[id])
+}
+
+pub(crate) fn grants(scope: &Short) -> Chunks {
+    Chunks::new(key(GRANTS, &[scope]))
+}
+
+pub(crate) fn withdrawals(grant: &Short) -> Chunks {
+    Chunks::new(key(WITHDRAWALS, &[grant]))
+}
+
+pub(crate) fn named(grant: &Short, id: &Short) -> Vec<u8> {
+    key(NAMED, &[grant, id])
+}
+
+pub(crate) fn named_under(grant: &Short) -> Vec<u8> {
+    key(NAMED, &[grant])
+}
+
+pub(crate) fn named_by(id: &Short, grant: &Short) -> Vec<u8> {
+    key(NAMED_BY, &[id, grant])
+}
+
+pub(crate) fn named_by_any(id: &Short) -> Vec<u8> {
+    key(NAMED_BY, &[id])
+}
+
+pub(crate) fn acts(grant: &Short) -> Chunks {
+    Chunks::new(key(ACTS, &[grant]))
+}
+
+pub(crate) fn moderated(target: Spot, scope: &Short) -> Chunks {
+    Chunks::new(key(MODERATED, &[&target.bytes(), scope]))
+}
+
+pub(crate) fn pins(scope: &Short) -> Chunks {
+    Chunks::new(key(PINS, &[scope]))
+}
+
+pub(crate) fn moderation(scope: &Short) -> Chunks {
+    Chunks::new(key(MODERATION, &[scope]))
+}
+
+pub(crate) fn reports(scope: &Short) -> Chunks {
+    Chunks::new(key(REPORTS, &[scope]))
 }
 
 /// Whose posts or comments a list holds.

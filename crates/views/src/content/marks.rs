@@ -108,16 +108,5 @@ fn tell(
     }
     let mut changed = item.clone();
     read_into(overlay, spot, &mut changed)?;
-    if changed == item {
-        return Ok(());
-    }
-    // Counters and lists change before the row: they read it, and write the rows of others.
-    if item.visible() && changed.removed {
-        shown::show(overlay, (target, spot), &item, Step::Retract)?;
-    }
-    item::put(overlay, spot, &changed);
-    if item.removed && changed.visible() {
-        shown::show(overlay, (target, spot), &changed, Step::Apply)?;
-    }
-    Ok(())
+    shown::replace(overlay, (target, spot), &item, &changed)
 }

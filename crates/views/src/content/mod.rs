@@ -17,6 +17,7 @@ pub(crate) mod item;
 pub(crate) mod keys;
 pub(crate) mod lists;
 pub(crate) mod marks;
+pub(crate) mod moderation;
 mod posts;
 mod refs;
 pub(crate) mod register;
@@ -79,6 +80,22 @@ pub fn retract(
 ) -> Result<(), ReadError> {
     let about = About { spot, unheard_of: false };
     change(overlay, stored, (body, about), genesis, Step::Retract)
+}
+
+/// `stored` is held since now, whether it stands or not.
+///
+/// # Errors
+/// When the store fails.
+pub(crate) fn came(overlay: &mut Overlay<'_>, stored: &Stored) -> Result<(), ReadError> {
+    moderation::came(overlay, stored)
+}
+
+/// `stored` is held no longer, and is out of the index.
+///
+/// # Errors
+/// When the store fails.
+pub(crate) fn left(overlay: &mut Overlay<'_>, stored: &Stored) -> Result<(), ReadError> {
+    moderation::left(overlay, stored)
 }
 
 /// Whether others spoke of the envelope about which rows stand at `spot`.
@@ -159,7 +176,10 @@ fn change(
         Body::Subscribe(subscribe) => agents::subscribe(overlay, stored, subscribe, step),
         Body::Follow(follow) => agents::follow(overlay, stored, follow, step),
         Body::Charter(_) => communities::charter(overlay, stored, step),
-        Body::Settings(settings) => communities::settings(overlay, stored, settings, step),
+        Body::Settings(_) | Body::Action(_) => moderation::act(overlay, stored, body, step),
+        Body::Grant(grant) => moderation::grant(overlay, stored, grant, step),
+        Body::Withdraw(withdraw) => moderation::withdraw(overlay, stored, withdraw, step),
+        Body::Report(report) => moderation::report(overlay, stored, report, genesis, step),
         Body::Keep(_) | Body::Checkpoint(_) | Body::Presence(_) => Ok(()),
     }
 }

@@ -4,7 +4,7 @@ use super::item::{self, Item, Place};
 use super::keys::{author_tag, scope_tag};
 use super::refs::Waiting;
 use super::register::Step;
-use super::{About, marks, refs, shown, trees, votes};
+use super::{About, marks, moderation, refs, shown, trees, votes};
 use crate::index::Spot;
 use crate::overlay::Overlay;
 use crate::port::{ReadError, Stored};
@@ -26,6 +26,9 @@ pub(crate) fn arrive(
         place,
         attached: place.is_none(),
         removed: false,
+        hidden: false,
+        pinned: false,
+        locked: false,
         own_vote: 0,
         title_edit: None,
         content_edit: None,
@@ -35,6 +38,9 @@ pub(crate) fn arrive(
     }
     if waiting.marks {
         marks::read_into(overlay, spot, &mut item)?;
+    }
+    if waiting.acts {
+        moderation::read_into(overlay, spot, &mut item)?;
     }
     Ok(item)
 }

@@ -1,10 +1,12 @@
-//! What was said about a post or comment before it came: votes, edits and tombstones wait under its spot.
+//! What was said about a post or comment before it came: votes, edits, tombstones and moderators' actions wait under its
+//! spot.
 //!
 //! Those that fit it are found by their key (target, scope, and for edits and tombstones the author). The others are void
 //! from the moment that the target stands, and wait again when it stands no longer: the index is marked accordingly.
 
 use super::item::Item;
 use super::keys::{self, Short, author_tag};
+use super::moderation;
 use super::register::Step;
 use crate::chunks;
 use crate::codec::{key, prefix_end};
@@ -48,8 +50,8 @@ pub(crate) fn release(overlay: &mut Overlay<'_>, id: &Short) -> Result<(), ReadE
 
 /// Whether rows stand under a spot that are not its envelope's own.
 pub(crate) fn is_spoken_of(rows: &dyn Rows, spot: Spot) -> Result<bool, ReadError> {
-    let Waiting { votes, marks, answers } = Waiting::about(rows, spot)?;
-    Ok(votes || marks || answers || rows.get(&keys::tree(spot))?.is_some())
+    let Waiting { votes, marks, answers, acts } = Waiting::about(rows, spot)?;
+    Ok(votes || marks || answers || acts || rows.get(&keys::tree(spot))?.is_some())
 }
 
 /// What was said about an id before its envelope came: mostly nothing, which one look at each family tells.
@@ -58,6 +60,7 @@ pub(crate) struct Waiting {
     pub(crate) votes: bool,
     pub(crate) marks: bool,
     pub(crate) answers: bool,
+    pub(crate) acts: bool,
 }
 
 impl Waiting {
@@ -66,7 +69,12 @@ impl Waiting {
             let prefix = keys::about(family, spot);
             Ok::<_, ReadError>(rows.first(&prefix, &prefix_end(&prefix))?.is_some())
         };
-        Ok(Self { votes: any(keys::VOTES)?, marks: any(keys::MARKS)?, answers: any(keys::KIDS)? })
+        Ok(Self {
+            votes: any(keys::VOTES)?,
+            marks: any(keys::MARKS)?,
+            answers: any(keys::KIDS)?,
+            acts: any(keys::MODERATED)?,
+        })
     }
 }
 
@@ -82,7 +90,7 @@ fn ids_between(rows: &dyn Rows, from: &[u8], to: &[u8], found: &mut Vec<Short>) 
 }
 
 /// Ids of what lies under the key prefix `all` but not under `fitting`, which begins with it.
-fn outside(rows: &dyn Rows, all: &[u8], fitting: &[u8]) -> Result<Vec<Short>, ReadError> {
+pub(crate) fn outside(rows: &dyn Rows, all: &[u8], fitting: &[u8]) -> Result<Vec<Short>, ReadError> {
     let mut found = Vec::new();
     ids_between(rows, all, fitting, &mut found)?;
     ids_between(rows, &prefix_end(fitting), &prefix_end(all), &mut found)?;
@@ -121,5 +129,5 @@ pub(crate) fn judge_waiting(
             mark(overlay, &said, stands.then_some(reason))?;
         }
     }
-    Ok(())
+    if waiting.acts { moderation::judge_waiting(overlay, spot, item, stands) } else { Ok(()) }
 }

@@ -44,6 +44,10 @@ impl Order {
         id
     }
 
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     pub(crate) fn time(&self) -> TimeMs {
         time_of(&self.0).unwrap_or_default()
     }

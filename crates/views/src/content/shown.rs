@@ -59,6 +59,27 @@ pub(crate) fn show(
     }
 }
 
+/// Writes an item's changed row, and lets it count and stand in lists as that says.
+pub(crate) fn replace(
+    overlay: &mut Overlay<'_>,
+    (id, spot): (&Short, Spot),
+    item: &Item,
+    changed: &Item,
+) -> Result<(), ReadError> {
+    if changed == item {
+        return Ok(());
+    }
+    // Counters and lists change before the row: they read it, and write the rows of others.
+    if item.visible() && !changed.visible() {
+        show(overlay, (id, spot), item, Step::Retract)?;
+    }
+    item::put(overlay, spot, changed);
+    if !item.visible() && changed.visible() {
+        show(overlay, (id, spot), changed, Step::Apply)?;
+    }
+    Ok(())
+}
+
 /// Where rows about the post stand to which an attached comment belongs: as long as it counts there, it has a spot.
 fn root_of(rows: &dyn Rows, post: &Short) -> Result<Spot, ReadError> {
     index::spot(rows, post)?.ok_or_else(|| damaged(keys::ITEM, "a comment stands below a post that nobody spoke of"))

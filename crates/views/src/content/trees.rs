@@ -74,7 +74,7 @@ pub(crate) fn flip(
     if place.depth == 0 {
         lists::place_root(overlay, above, (id, spot), &item, step)?;
     }
-    if !item.removed {
+    if !item.gone() {
         shown::show(overlay, (id, spot), &item, step)?;
     }
     Ok(())

@@ -7,6 +7,7 @@ use crate::content::keys::{self, Owner, scope_tag};
 use crate::content::{communities, counters};
 use crate::port::{ReadError, ReadPort};
 use tidepool_protocol::body::{Charter, Settings};
+use tidepool_protocol::ids::BlobHash;
 use tidepool_protocol::scope::CommunityName;
 use tidepool_protocol::{AuthorId, Body, Scope, TimeMs};
 
@@ -28,6 +29,12 @@ pub struct Community {
     pub banner_color: Option<String>,
     /// A colour, `#rrggbb`.
     pub theme_color: Option<String>,
+    /// A picture.
+    pub avatar: Option<BlobHash>,
+    /// A wide picture.
+    pub banner: Option<BlobHash>,
+    /// What is asked of those who write there.
+    pub rules: Vec<String>,
     /// Who founded it; `None` for one that stands in the network's genesis.
     pub founder: Option<AuthorId>,
     /// When: the time of its charter, or of the network's genesis.
@@ -84,6 +91,9 @@ pub fn get(port: &dyn ReadPort, scope: &Scope) -> Result<Option<Community>, Read
         allow_crypto: charter.as_ref().is_some_and(|(_, charter)| charter.allow_crypto),
         banner_color: fields.get(communities::BANNER_COLOR, settings_of)?.and_then(|settings| settings.banner_color),
         theme_color: fields.get(communities::THEME_COLOR, settings_of)?.and_then(|settings| settings.theme_color),
+        avatar: picture(fields.get(communities::AVATAR, settings_of)?.and_then(|settings| settings.avatar)),
+        banner: picture(fields.get(communities::BANNER, settings_of)?.and_then(|settings| settings.banner)),
+        rules: fields.get(communities::RULES, settings_of)?.and_then(|settings| settings.rules).unwrap_or_default(),
         founder: charter.map(|(founder, _)| founder),
         created_ms,
         last_activity_ms: latest(port, Owner::Community(tag))?,
@@ -91,6 +101,10 @@ pub fn get(port: &dyn ReadPort, scope: &Scope) -> Result<Option<Community>, Read
         posts: row.posts.unsigned_abs(),
         comments: row.comments.unsigned_abs(),
     }))
+}
+
+fn picture(field: Option<Vec<BlobHash>>) -> Option<BlobHash> {
+    field.and_then(|field| field.first().copied())
 }
 
 fn charter_of(body: &Body) -> Option<&Charter> {

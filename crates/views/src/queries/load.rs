@@ -2,6 +2,7 @@
 //!
 //! Whatever the index holds for void is left away here, also while a job still takes it out of the lists.
 
+use super::moderation;
 use super::said::{AuthorBrief, Signed};
 use super::{Comment, Post, State};
 use crate::content::counters;
@@ -89,6 +90,12 @@ impl<'p> Loader<'p> {
         if jobs_wait { trees::is_reachable(self.port, item) } else { Ok(true) }
     }
 
+    /// What took the text away; of a moderator and the author, the author.
+    fn gone(&self, spot: Spot, item: &Item) -> Result<State, ReadError> {
+        let by = if item.removed { None } else { moderation::removed_by(self.port, spot, item)? };
+        Ok(by.map_or(State::Removed, |by| State::Moderated { by }))
+    }
+
     fn edits(&self, item: &Item) -> Result<Edits, ReadError> {
         let mut edits = Edits { title: None, content: None, state: State::Original };
         let mut latest = None;
@@ -123,15 +130,17 @@ impl<'p> Loader<'p> {
         let mut post = Post {
             signed: signed(&stored),
             author: self.author(&item.author)?,
-            state: State::Removed,
+            state: self.gone(spot, item)?,
             post_type,
             title: String::new(),
             content: String::new(),
             url: None,
             votes,
             comment_count: u64::from(item::tree(self.port, spot)?.comments),
+            is_pinned: item.pinned,
+            is_locked: item.locked,
         };
-        if !item.removed {
+        if !item.gone() {
             let edits = self.edits(item)?;
             post.state = edits.state;
             post.title = edits.title.unwrap_or(title);
@@ -158,7 +167,7 @@ impl<'p> Loader<'p> {
         let mut comment = Comment {
             signed: signed(&stored),
             author: self.author(&item.author)?,
-            state: State::Removed,
+            state: self.gone(spot, item)?,
             root: said.root,
             parent: said.parent,
             depth: said.depth,
@@ -166,7 +175,7 @@ impl<'p> Loader<'p> {
             votes: item::votes(self.port, spot, item)?,
             reply_count: u64::from(item::tree(self.port, spot)?.replies),
         };
-        if !item.removed {
+        if !item.gone() {
             let edits = self.edits(item)?;
             comment.state = edits.state;
             comment.content = edits.content.unwrap_or(said.content);

@@ -14,6 +14,7 @@ mod fields;
 pub mod follows;
 mod load;
 mod merge;
+pub mod moderation;
 pub mod posts;
 mod said;
 pub mod search;
@@ -260,4 +261,17 @@ pub enum State {
     },
     /// Its author took it away; the text is gone.
     Removed,
+    /// A moderator of its community took it away; [`moderation::entry`] says by which rule.
+    Moderated {
+        /// The action.
+        by: EnvelopeId,
+    },
+}
+
+impl State {
+    /// Whether the text is gone.
+    #[must_use]
+    pub const fn is_gone(self) -> bool {
+        matches!(self, Self::Removed | Self::Moderated { .. })
+    }
 }

@@ -38,6 +38,10 @@ pub struct Post {
     pub votes: Votes,
     /// Comments that stand in its tree and were not removed.
     pub comment_count: u64,
+    /// Whether moderators pinned it in its community.
+    pub is_pinned: bool,
+    /// Whether moderators closed it to new comments.
+    pub is_locked: bool,
 }
 
 /// The most entries that do not belong to it (older than its window, of another community) that a page steps over; a page that meets more ends early and goes on behind.

@@ -58,7 +58,13 @@ fn prefix_len(key: &[u8]) -> usize {
             owner + if key[0] == keys::FEED { 1 } else { 0 } + if bucketed { 4 } else { 0 }
         }
         keys::RECENT_AGENTS => 1,
-        keys::COMMUNITY_FIELDS => 1 + 16,
+        keys::COMMUNITY_FIELDS
+        | keys::GRANTS
+        | keys::WITHDRAWALS
+        | keys::ACTS
+        | keys::PINS
+        | keys::MODERATION
+        | keys::REPORTS => 1 + 16,
         keys::COMMUNITIES => 2,
         _ => 1 + 32,
     }

@@ -30,7 +30,11 @@ fn body(stored: &Stored) -> Option<Body> {
         | Body::Tombstone(_)
         | Body::Vote(_)
         | Body::Charter(_)
-        | Body::Settings(_) => Some(body),
+        | Body::Settings(_)
+        | Body::Grant(_)
+        | Body::Withdraw(_)
+        | Body::Action(_)
+        | Body::Report(_) => Some(body),
     }
 }
 
@@ -148,6 +152,7 @@ pub(crate) fn evict(
     }
     let is_spoken_of = content::is_spoken_of(overlay, entry.spot)?;
     index::delete(overlay, &entry, is_spoken_of);
+    content::left(overlay, &stored)?;
     let header = stored.envelope.header();
     if header.kind == Kind::KEEP {
         keep::left(overlay, &stored, work)?;

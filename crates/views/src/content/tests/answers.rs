@@ -1,6 +1,7 @@
 //! Every query's answer held against the model's.
 
 use super::model::{Item, Model};
+use super::moderation;
 use super::world::{AGENTS, World, agent, as_agent, community};
 use crate::index;
 use crate::queries::{
@@ -49,6 +50,7 @@ pub(crate) fn check(world: &World, envelopes: &[Verified<Envelope>], limit: usiz
         check_agent(world, &model, agent(number), limit);
     }
     check_communities(world, &model, limit);
+    moderation::check(world, &model, envelopes, limit);
     let stats = stats::stats(&world.memory).unwrap();
     assert_eq!((stats.posts, stats.comments), (model.posts().count() as u64, model.comments().count() as u64));
 }
@@ -97,20 +99,20 @@ fn check_items(world: &World, model: &Model, envelopes: &[Verified<Envelope>]) {
             assert_eq!((post, comment), (None, None));
             continue;
         };
-        let removed = |state: State| state == State::Removed;
+        let removed = State::is_gone;
         if item.comment.is_none() {
             let post = post.unwrap();
             assert_eq!(post.votes, item.votes);
             assert_eq!(post.comment_count, model.comment_count(id));
-            assert_eq!(removed(post.state), item.removed);
-            let shown = if item.removed { ("", "") } else { (item.title.as_str(), item.content.as_str()) };
+            assert_eq!(removed(post.state), item.gone());
+            let shown = if item.gone() { ("", "") } else { (item.title.as_str(), item.content.as_str()) };
             assert_eq!((post.title.as_str(), post.content.as_str()), shown);
             assert_eq!((post.signed.author, &post.signed.scope), (item.author, &item.scope));
         } else {
             let comment = comment.unwrap();
             assert_eq!(comment.votes, item.votes);
-            assert_eq!(removed(comment.state), item.removed);
-            assert_eq!(comment.content, if item.removed { "" } else { item.content.as_str() });
+            assert_eq!(removed(comment.state), item.gone());
+            assert_eq!(comment.content, if item.gone() { "" } else { item.content.as_str() });
             assert_eq!(comment.reply_count, model.answers(id, CommentSort::Old).len() as u64);
         }
     }

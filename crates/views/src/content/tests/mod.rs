@@ -10,6 +10,8 @@
 mod answers;
 mod crowds;
 mod model;
+mod moderation;
 mod properties;
 mod scenes;
+mod withdrawn;
 mod world;

@@ -1,19 +1,20 @@
 //! The same answers computed the slow way: from the whole set, with maps and sorts, and nothing kept between questions.
 
+use super::moderation::Moderation;
 use super::world::body;
 use crate::queries::{CommentSort, Sort, Window};
 use crate::rank::{self, Votes};
 use crate::testing::network;
 use crate::void::VoidReason;
 use std::collections::{BTreeMap, BTreeSet};
-use tidepool_protocol::body::{Comment, Edit};
+use tidepool_protocol::body::{Comment, Deed, Edit};
 use tidepool_protocol::limits::COMMENT_CHARS_MAX;
 use tidepool_protocol::scope::Fingerprint;
 use tidepool_protocol::{AuthorId, Body, Envelope, EnvelopeId, Scope, TimeMs, Verified};
 
-type Order = (TimeMs, u64, u64, EnvelopeId);
+pub(super) type Order = (TimeMs, u64, u64, EnvelopeId);
 
-fn order(envelope: &Envelope) -> Order {
+pub(super) fn order(envelope: &Envelope) -> Order {
     let header = envelope.header();
     (header.time_ms, header.epoch.0, header.seq, envelope.id())
 }
@@ -29,13 +30,20 @@ pub(crate) struct Item {
     pub(crate) title: String,
     pub(crate) content: String,
     pub(crate) removed: bool,
+    pub(crate) hidden: bool,
+    pub(crate) pinned: bool,
+    pub(crate) locked: bool,
     pub(crate) attached: bool,
     pub(crate) votes: Votes,
 }
 
 impl Item {
     pub(crate) fn visible(&self) -> bool {
-        self.attached && !self.removed
+        self.attached && !self.gone()
+    }
+
+    pub(crate) fn gone(&self) -> bool {
+        self.removed || self.hidden
     }
 }
 
@@ -49,6 +57,7 @@ pub(crate) struct Model {
     pub(crate) subscriptions: BTreeMap<(AuthorId, Scope), (Order, bool)>,
     pub(crate) charters: BTreeMap<Scope, BTreeSet<Order>>,
     votes: BTreeMap<(EnvelopeId, Scope, AuthorId), (Order, i8)>,
+    pub(crate) moderation: Moderation,
 }
 
 fn is_place(scope: &Scope) -> bool {
@@ -58,7 +67,7 @@ fn is_place(scope: &Scope) -> bool {
     }
 }
 
-fn is_founder(author: AuthorId, scope: &Scope) -> bool {
+pub(super) fn is_founder(author: AuthorId, scope: &Scope) -> bool {
     matches!(scope, Scope::Owned(name, fp) if Fingerprint::of(author.as_agent(), name) == *fp)
 }
 
@@ -79,6 +88,8 @@ impl Model {
             model.speak_of(envelope);
         }
         model.edit(envelopes);
+        model.moderation = Moderation::of(envelopes);
+        model.moderate(envelopes);
         model.count();
         model
     }
@@ -90,7 +101,8 @@ impl Model {
         let permitted = match body(envelope) {
             Body::Post(_) | Body::Comment(_) | Body::Edit(_) | Body::Tombstone(_) | Body::Vote(_) => is_place(&scope),
             Body::Profile(_) | Body::Card(_) | Body::MailKey(_) | Body::Subscribe(_) => home,
-            Body::Charter(_) | Body::Settings(_) => is_founder(author, &scope),
+            Body::Charter(_) | Body::Grant(_) | Body::Withdraw(_) => is_founder(author, &scope),
+            Body::Report(_) => is_place(&scope),
             Body::Follow(follow) => AuthorId::from(follow.target) != author,
             _ => true,
         };
@@ -108,6 +120,9 @@ impl Model {
             title,
             content,
             removed: false,
+            hidden: false,
+            pinned: false,
+            locked: false,
             votes: Votes::default(),
         };
         match body(envelope) {
@@ -185,6 +200,33 @@ impl Model {
             }
         };
         self.reasons.insert(envelope.id(), reason);
+    }
+
+    fn moderate(&mut self, envelopes: &[Verified<Envelope>]) {
+        for envelope in envelopes {
+            let (header, id) = (envelope.header(), envelope.id());
+            let stands = self.moderation.standing.contains(&id);
+            match body(envelope) {
+                Body::Settings(_) | Body::Action(_) if !stands => {
+                    self.reasons.insert(id, VoidReason::NotPermitted);
+                }
+                Body::Action(action) => {
+                    let Some(item) = self.items.get(&action.target) else { continue };
+                    if item.scope != header.scope {
+                        self.reasons.insert(id, VoidReason::ScopeMismatch);
+                    } else if item.comment.is_some() && !matches!(action.deed, Deed::Remove | Deed::Restore) {
+                        self.reasons.insert(id, VoidReason::TargetKind);
+                    }
+                }
+                _ => {}
+            }
+        }
+        for item in self.items.values_mut() {
+            let on = |pair| self.moderation.decided(item.id, &item.scope, pair).is_some_and(|(_, on)| on);
+            item.hidden = on(0);
+            item.pinned = on(1) && item.comment.is_none();
+            item.locked = on(2) && item.comment.is_none();
+        }
     }
 
     fn edit(&mut self, envelopes: &[Verified<Envelope>]) {

@@ -6,9 +6,10 @@ use crate::overlay::{Overlay, Pending};
 use crate::port::{Cursor, Origin, Stored};
 use crate::testing::{Memory, T0, network, salt, secret};
 use proptest::prelude::*;
+use std::collections::BTreeMap;
 use tidepool_protocol::body::{
-    BodyOf, Card, Charter, Comment, Edit, Follow, MailKey, Post, PostType, Profile, Settings, Subscribe, Tombstone,
-    Vote,
+    Action, BodyOf, Card, Charter, Comment, Deed, Edit, Follow, Grant, Head, MailKey, Post, PostType, Powers, Profile,
+    Report, Settings, Subscribe, Tombstone, Vote, Withdraw,
 };
 use tidepool_protocol::{
     AgentId, AuthorId, Body, Draft, Envelope, EnvelopeId, Epoch, Kind, PublicKey, Scope, TimeMs, Verified,
@@ -80,6 +81,31 @@ pub(crate) enum Say {
     Settings {
         community: u8,
         what: u8,
+        by: usize,
+    },
+    /// Mostly by the founder of one of the owned communities.
+    Grant {
+        community: u8,
+        agent: u8,
+        powers: u16,
+        by_founder: bool,
+    },
+    /// Names the newest envelope of its agent there, or an older one, or none.
+    Withdraw {
+        grant: usize,
+        head: usize,
+        by_founder: bool,
+    },
+    /// By the holder of a grant there, or by anybody.
+    Action {
+        target: usize,
+        deed: u8,
+        by: usize,
+        holder: bool,
+        stray: bool,
+    },
+    Report {
+        target: usize,
     },
 }
 
@@ -107,7 +133,16 @@ pub(crate) fn say() -> impl Strategy<Value = Say> {
         2 => (0u8..5, any::<bool>()).prop_map(|(community, on)| Say::Subscribe { community, on }),
         3 => (0..AGENTS, any::<bool>(), any::<bool>()).prop_map(|(target, mirrored, on)| Say::Follow { target, mirrored, on }),
         1 => (0u8..5).prop_map(|community| Say::Charter { community }),
-        1 => (0u8..5, any::<u8>()).prop_map(|(community, what)| Say::Settings { community, what }),
+        2 => (prop_oneof![1 => 0u8..5, 3 => 2u8..4], any::<u8>(), any::<usize>())
+            .prop_map(|(community, what, by)| Say::Settings { community, what, by }),
+        3 => (prop_oneof![1 => 0u8..5, 6 => 2u8..4], 0..AGENTS, 1u16..32, usually(9)).prop_map(
+            |(community, agent, powers, not)| Say::Grant { community, agent, powers, by_founder: !not }
+        ),
+        2 => (any::<usize>(), any::<usize>(), usually(9))
+            .prop_map(|(grant, head, not)| Say::Withdraw { grant, head, by_founder: !not }),
+        8 => (target(), 0u8..6, any::<usize>(), usually(3), usually(9))
+            .prop_map(|(target, deed, by, not, stray)| Say::Action { target, deed, by, holder: !not, stray }),
+        1 => target().prop_map(|target| Say::Report { target }),
     ]
 }
 
@@ -120,7 +155,13 @@ pub(crate) fn lines(most: usize) -> impl Strategy<Value = Vec<Line>> {
     proptest::collection::vec(line, 1..most)
 }
 
-fn sign(author: u8, scope: Scope, minute: u64, number: usize, (kind, body): (Kind, Vec<u8>)) -> Verified<Envelope> {
+fn sign(
+    author: u8,
+    scope: Scope,
+    minute: u64,
+    (number, prev): (usize, Option<EnvelopeId>),
+    (kind, body): (Kind, Vec<u8>),
+) -> Verified<Envelope> {
     let time_ms = T0.plus_ms(minute * 60_000);
     Draft {
         network: network().id(),
@@ -129,7 +170,7 @@ fn sign(author: u8, scope: Scope, minute: u64, number: usize, (kind, body): (Kin
         scope,
         epoch: Epoch::first_of(time_ms),
         seq: number as u64,
-        prev: None,
+        prev,
         time_ms,
         kind,
         body,
@@ -150,14 +191,34 @@ struct Target {
     depth: u32,
 }
 
+/// A grant: id, community, agent, and the founder who may take it back.
+struct Given {
+    id: EnvelopeId,
+    community: u8,
+    agent: u8,
+}
+
+/// Who founded an owned community.
+fn founder(community: u8) -> u8 {
+    community.saturating_sub(2)
+}
+
 /// Signs the lines. Each speaks of what was said before it; that arrives in any order.
 pub(crate) fn script(lines: &[Line]) -> Vec<Verified<Envelope>> {
     let mut targets: Vec<Target> = Vec::new();
-    let mut said = Vec::new();
+    let mut said: Vec<Verified<Envelope>> = Vec::new();
+    let mut grants: Vec<Given> = Vec::new();
+    let mut lines_of: BTreeMap<(u8, Scope), Vec<EnvelopeId>> = BTreeMap::new();
     for (number, line) in lines.iter().enumerate() {
         let pick = |at: usize| if targets.is_empty() { None } else { Some(&targets[at % targets.len()]) };
         let own = Scope::Agent(agent(line.author).as_agent());
-        let put = |author: u8, scope: Scope, body: (Kind, Vec<u8>)| sign(author, scope, line.minute, number, body);
+        let mut put = |author: u8, scope: Scope, body: (Kind, Vec<u8>)| {
+            let before = lines_of.entry((author, scope.clone())).or_default();
+            let envelope = sign(author, scope, line.minute, (number, before.last().copied()), body);
+            before.push(envelope.id());
+            envelope
+        };
+        let given = |at: usize| if grants.is_empty() { None } else { Some(&grants[at % grants.len()]) };
         let salt = salt(number as u64);
         let elsewhere = |at: u8, stray: bool| community(if stray { (at + 1) % 4 } else { at });
         let envelope = match &line.say {
@@ -233,12 +294,63 @@ pub(crate) fn script(lines: &[Line]) -> Vec<Verified<Envelope>> {
                 };
                 put(line.author, community(*at), encoded(&charter))
             }
-            Say::Settings { community: at, what } => {
+            Say::Settings { community: at, what, by } => {
                 let text = |bit: u8| (what & bit != 0).then(|| format!("set {bit} {number}"));
                 let color = (what & 4 != 0).then(|| format!("#{:06x}", number));
-                let settings =
-                    Settings { display_name: text(1), description: text(2), banner_color: color, theme_color: None };
-                put(line.author, community(*at), encoded(&settings))
+                let rules = (what & 8 != 0).then(|| vec![format!("rule {number}")]);
+                let holder = given(*by).filter(|_| what & 16 != 0);
+                let (grant, author) = holder.map_or((None, line.author), |given| (Some(given.id), given.agent));
+                let at = &holder.map_or(*at, |given| given.community);
+                let settings = Settings {
+                    grant,
+                    display_name: text(1),
+                    description: text(2),
+                    banner_color: color,
+                    rules,
+                    ..Settings::default()
+                };
+                put(author, community(*at), encoded(&settings))
+            }
+            Say::Grant { community: at, agent: number, powers, by_founder } => {
+                let author = if *by_founder { founder(*at) } else { line.author };
+                let grant = Grant { agent: agent(*number).as_agent(), powers: Powers(*powers) };
+                let envelope = put(author, community(*at), encoded(&grant));
+                grants.push(Given { id: envelope.id(), community: *at, agent: *number });
+                envelope
+            }
+            Say::Withdraw { grant, head, by_founder } => {
+                let Some(Given { id, community: at, agent: holder }) = given(*grant) else { continue };
+                let scope = community(*at);
+                let line_of = said
+                    .iter()
+                    .filter(|said| said.header().scope == scope && said.header().author == agent(*holder))
+                    .map(|said| said.id());
+                let ids: Vec<_> = line_of.collect();
+                // Of three withdrawals one names nothing, one the newest, and one any.
+                let named = match head % 3 {
+                    0 => None,
+                    1 => ids.last(),
+                    _ => ids.get(head / 3 % ids.len().max(1)),
+                };
+                let key = PublicKey([*holder; 32]);
+                let head = |id: &EnvelopeId| Head { scope: scope.clone(), key, epoch: Epoch(0), seq: 0, id: *id };
+                let author = if *by_founder { founder(*at) } else { line.author };
+                let body = Withdraw { grant: *id, heads: named.map(head).into_iter().collect() };
+                put(author, scope.clone(), encoded(&body))
+            }
+            Say::Action { target, deed, by, holder, stray } => {
+                let Some(target) = pick(*target) else { continue };
+                let holding: Vec<_> = grants.iter().filter(|given| given.community == target.community).collect();
+                let given = if *holder && !holding.is_empty() { Some(holding[by % holding.len()]) } else { given(*by) };
+                let author = given.filter(|_| *holder).map_or(line.author, |given| given.agent);
+                let (grant, deed) = (given.map(|given| given.id), Deed::ALL[usize::from(*deed)]);
+                let action = Action { grant, deed, target: target.id, rule: format!("rule {number}") };
+                put(author, elsewhere(target.community, *stray), encoded(&action))
+            }
+            Say::Report { target } => {
+                let Some(target) = pick(*target) else { continue };
+                let report = Report { salt, target: target.id, reason: format!("reason {number}") };
+                put(line.author, community(target.community), encoded(&report))
             }
         };
         said.push(envelope);
@@ -277,6 +389,7 @@ impl World {
                 overlay,
                 &Entry { id, spot, cursor, kind, body: true, applied: true, core: None, content: None },
             );
+            content::came(overlay, &stored).unwrap();
             let about = About { spot, unheard_of: spoken_of.is_none() };
             content::apply(overlay, &stored, &body(envelope), about, &network()).unwrap();
         });
@@ -290,6 +403,7 @@ impl World {
             assert_eq!(left.content, None, "a retracted envelope keeps its mark");
             let is_spoken_of = content::is_spoken_of(overlay, left.spot).unwrap();
             index::delete(overlay, &left, is_spoken_of);
+            content::left(overlay, &stored).unwrap();
         });
     }
 
