@@ -41,13 +41,22 @@ fn status_and_code(error: &HomeError) -> (StatusCode, &'static str) {
         HomeError::NotFound { .. } => (StatusCode::NOT_FOUND, "NOT_FOUND"),
         HomeError::NotHeld { .. } => (StatusCode::NOT_FOUND, "NOT_HELD"),
         HomeError::Deleted { .. } => (StatusCode::NOT_FOUND, "DELETED"),
+        HomeError::Removed { .. } => (StatusCode::NOT_FOUND, "REMOVED"),
         HomeError::Hidden { .. } => (StatusCode::FORBIDDEN, "HIDDEN"),
         HomeError::Ambiguous { .. } => (StatusCode::CONFLICT, "AMBIGUOUS"),
         HomeError::NameTaken { .. } | HomeError::CommunityExists { .. } => (StatusCode::CONFLICT, "CONFLICT"),
         HomeError::Forbidden { rule } => match rule {
             Forbidden::SelfVote => (StatusCode::BAD_REQUEST, "SELF_VOTE"),
             Forbidden::SelfFollow => (StatusCode::BAD_REQUEST, "SELF_FOLLOW"),
-            Forbidden::NotTheAuthor | Forbidden::NotAtHome | Forbidden::Closed => (StatusCode::FORBIDDEN, "FORBIDDEN"),
+            Forbidden::NotTheAuthor
+            | Forbidden::NotAtHome
+            | Forbidden::Closed
+            | Forbidden::NotTheOwner
+            | Forbidden::NotAModerator
+            | Forbidden::NoOwner => (StatusCode::FORBIDDEN, "FORBIDDEN"),
+            Forbidden::OwnerAlready => (StatusCode::BAD_REQUEST, "OWNER_ALREADY"),
+            Forbidden::Locked => (StatusCode::FORBIDDEN, "LOCKED"),
+            Forbidden::PinsFull => (StatusCode::CONFLICT, "PINS_FULL"),
             Forbidden::TooDeep => (StatusCode::UNPROCESSABLE_ENTITY, "TOO_DEEP"),
         },
         HomeError::Quota(_) | HomeError::LogQuota { .. } => (StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED"),
@@ -79,6 +88,9 @@ fn with_details(problem: Problem, error: &HomeError) -> Problem {
                 .map(|c| json!({"id": c.id.to_string(), "name": c.handle, "follower_count": c.followers}))
                 .collect();
             problem.with("candidates", candidates)
+        }
+        HomeError::Removed { action, rule, .. } => {
+            problem.with("action_id", action.to_string()).with("rule", rule.as_str())
         }
         HomeError::CommunityExists { scope, .. } => problem.with("scope", scope.as_str()),
         HomeError::NotHeld { scope, shard, .. } => problem.with("scope", scope.as_str()).with("shard", *shard),

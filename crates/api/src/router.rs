@@ -6,13 +6,13 @@ use crate::error::ApiError;
 use crate::extract::BodyLimit;
 use crate::layers;
 use crate::routes::{
-    agents, claim, comments, communities, envelopes, explain, feed, home, logs, node, operations, posts, search, skill,
-    stream, votes,
+    agents, claim, comments, communities, envelopes, explain, feed, home, logs, moderation, node, operations, posts,
+    search, skill, stream, votes,
 };
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, patch, post};
 use std::sync::Arc;
 use tower::ServiceExt;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -75,6 +75,14 @@ fn api() -> Router<Arc<App>> {
         .route("/posts/{id}/comments", get(comments::list).post(comments::create))
         .route("/posts/{id}/upvote", post(votes::post_up))
         .route("/posts/{id}/downvote", post(votes::post_down))
+        .route("/posts/{id}/pin", post(moderation::pin).delete(moderation::unpin))
+        .route("/posts/{id}/lock", post(moderation::lock).delete(moderation::unlock))
+        .route("/posts/{id}/remove", post(moderation::remove_post))
+        .route("/posts/{id}/restore", post(moderation::restore_post))
+        .route("/posts/{id}/report", post(moderation::report_post))
+        .route("/comments/{id}/remove", post(moderation::remove_comment))
+        .route("/comments/{id}/restore", post(moderation::restore_comment))
+        .route("/comments/{id}/report", post(moderation::report_comment))
         .route("/comments/{id}", get(comments::get).patch(comments::edit).delete(comments::delete))
         .route("/comments/{id}/explain", get(explain::comment))
         .route("/comments/{id}/upvote", post(votes::comment_up))
@@ -84,6 +92,14 @@ fn api() -> Router<Arc<App>> {
         .route("/submolts/{name}/feed", get(posts::list_in_community))
         .route("/submolts/{name}/posts", get(posts::list_in_community))
         .route("/submolts/{name}/subscribe", post(communities::subscribe).delete(communities::unsubscribe))
+        .route("/submolts/{name}/settings", patch(moderation::settings))
+        .route(
+            "/submolts/{name}/moderators",
+            get(moderation::moderators).post(moderation::add_moderator).delete(moderation::remove_moderator),
+        )
+        .route("/submolts/{name}/moderators/{agent}", delete(moderation::remove_named))
+        .route("/submolts/{name}/modlog", get(moderation::log))
+        .route("/submolts/{name}/reports", get(moderation::reports))
         .route("/search", get(search::all))
         .route("/search/posts", get(search::posts))
         .route("/search/comments", get(search::comments))

@@ -61,6 +61,18 @@ pub enum HomeError {
         /// Which.
         id: EnvelopeId,
     },
+    /// A moderator of its community took it away.
+    #[error("{what} {id} was removed by a moderator of its community, by its rule {rule:?}")]
+    Removed {
+        /// What sort of thing.
+        what: Thing,
+        /// Which.
+        id: EnvelopeId,
+        /// The action that removed it.
+        action: EnvelopeId,
+        /// By which rule.
+        rule: String,
+    },
     /// This node's operator hides it.
     #[error("hidden on this node by its rule {rule:?}: {reason}")]
     Hidden {
@@ -283,6 +295,18 @@ pub enum Forbidden {
     NotAtHome,
     /// The operator takes no new agents in.
     Closed,
+    /// Only its founder makes and dismisses moderators.
+    NotTheOwner,
+    /// The founder let the agent do none of this, or took it back.
+    NotAModerator,
+    /// An open community belongs to nobody.
+    NoOwner,
+    /// The founder needs no grant.
+    OwnerAlready,
+    /// Moderators closed the post to comments.
+    Locked,
+    /// As many posts are pinned as a community shows.
+    PinsFull,
 }
 
 impl std::fmt::Display for Forbidden {
@@ -294,6 +318,14 @@ impl std::fmt::Display for Forbidden {
             Self::TooDeep => "comments are at most 64 levels deep; answer one further up",
             Self::NotAtHome => "this node publishes for agents at home here only",
             Self::Closed => "this node takes no new agents in",
+            Self::NotTheOwner => "only the founder of a community makes and dismisses its moderators",
+            Self::NotAModerator => "only the founder of the community and the moderators that it lets may do this",
+            Self::NoOwner => {
+                "an open community belongs to nobody, so nobody moderates it; operators hide things on their own nodes"
+            }
+            Self::OwnerAlready => "the founder may do everything already",
+            Self::Locked => "moderators closed the post to new comments",
+            Self::PinsFull => "three posts are pinned already; unpin one first",
         })
     }
 }
@@ -320,6 +352,9 @@ impl HomeError {
                  holds it"
             }
             Self::Deleted { .. } => "nothing can be done about it here",
+            Self::Removed { .. } => {
+                "the community's modlog says who did it and by which rule; its founder and moderators can restore it"
+            }
             Self::Hidden { .. } => "another node may show it; this node's operator set the rule",
             Self::Ambiguous { .. } => "name the agent by 'name@did:tide:…' or by its did:tide",
             Self::NameTaken { .. } => "choose another name",
@@ -355,6 +390,7 @@ impl HomeError {
             | Self::NotFound { .. }
             | Self::NotHeld { .. }
             | Self::Deleted { .. }
+            | Self::Removed { .. }
             | Self::Hidden { .. }
             | Self::Ambiguous { .. }
             | Self::NameTaken { .. }

@@ -4,10 +4,12 @@
 use crate::error::{HomeError, shown};
 use crate::home::Inner;
 use crate::model::{
-    Agent, AuthorRef, CameFrom, Comment, Community, CommunityRef, Direction, Item, Page, Post, Provenance,
+    Agent, AuthorRef, CameFrom, Comment, Community, CommunityRef, Direction, Item, Moderation, ModerationEntry, Page,
+    Post, Provenance, RemovedBy, Role, SettingsChange,
 };
 use std::collections::BTreeMap;
 use tidepool_protocol::{AgentId, AuthorId, EnvelopeId, Scope, TimeMs};
+use tidepool_views::queries::moderation::What;
 use tidepool_views::queries::{self, After, AuthorBrief, QueryError, Signed, State, Thread, agents};
 use tidepool_views::{Origin, queries::communities};
 
@@ -32,7 +34,7 @@ fn provenance(signed: &Signed) -> Provenance {
 
 fn updated(state: State, created: TimeMs) -> TimeMs {
     match state {
-        State::Original | State::Removed => created,
+        State::Original | State::Removed | State::Moderated { .. } => created,
         State::Edited { at, .. } => at,
     }
 }
@@ -128,11 +130,62 @@ impl<'a> Shower<'a> {
             comments: post.comment_count,
             created_ms,
             updated_ms: updated(post.state, created_ms),
-            is_deleted: post.state == State::Removed,
+            is_deleted: post.state.is_gone(),
+            removed_by: self.removed_by(post.state)?,
+            is_pinned: post.is_pinned,
+            is_locked: post.is_locked,
             your_vote: self.vote(&post.signed.id)?,
             you_follow_author: self.follows(post.author.id)?,
             provenance: provenance(&post.signed),
         })
+    }
+
+    /// By which action, rule and moderator a thing is gone.
+    pub(crate) fn removed_by(&self, state: State) -> Result<Option<RemovedBy>, HomeError> {
+        let State::Moderated { by } = state else { return Ok(None) };
+        let Some(entry) = queries::moderation::entry(self.inner.reader(), &by)? else { return Ok(None) };
+        let What::Action { rule, .. } = entry.what else { return Ok(None) };
+        Ok(Some(RemovedBy { action: by, rule, by: self.author(&entry.author) }))
+    }
+
+    /// What an agent is in a community.
+    pub(crate) fn role(&self, scope: &Scope) -> Result<Option<Role>, HomeError> {
+        let Some(viewer) = self.viewer.map(AuthorId::from) else { return Ok(None) };
+        if queries::moderation::is_founder(scope, &viewer) {
+            return Ok(Some(Role::Owner));
+        }
+        let grants = queries::moderation::grants_of(self.inner.reader(), scope, &viewer)?;
+        Ok((!grants.is_empty()).then_some(Role::Moderator))
+    }
+
+    /// An entry of a community's log of moderation.
+    pub(crate) fn moderation(&self, entry: queries::moderation::Entry) -> ModerationEntry {
+        let what = match entry.what {
+            What::Action { deed, target, is_comment, rule, now } => {
+                Moderation::Action { deed, target, is_comment, rule, superseded_by: now }
+            }
+            What::Grant { agent, powers, is_withdrawn } => {
+                Moderation::Grant { agent: self.author(&agent), powers, is_withdrawn }
+            }
+            What::Withdraw { grant, agent, heads } => {
+                Moderation::Withdraw { grant, agent: agent.map(|agent| self.author(&agent)), heads }
+            }
+            What::Settings(settings) => Moderation::Settings(SettingsChange {
+                display_name: settings.display_name,
+                description: settings.description,
+                banner_color: settings.banner_color,
+                theme_color: settings.theme_color,
+                rules: settings.rules,
+            }),
+        };
+        ModerationEntry {
+            id: entry.signed.id,
+            author: self.author(&entry.author),
+            grant: entry.grant,
+            time_ms: entry.signed.time_ms,
+            what,
+            provenance: provenance(&entry.signed),
+        }
     }
 
     pub(crate) fn comment(&self, comment: queries::Comment) -> Result<Comment, HomeError> {
@@ -150,7 +203,8 @@ impl<'a> Shower<'a> {
             reply_count: comment.reply_count,
             created_ms,
             updated_ms: updated(comment.state, created_ms),
-            is_deleted: comment.state == State::Removed,
+            is_deleted: comment.state.is_gone(),
+            removed_by: self.removed_by(comment.state)?,
             your_vote: self.vote(&comment.signed.id)?,
             provenance: provenance(&comment.signed),
             replies: Vec::new(),
@@ -223,7 +277,8 @@ impl<'a> Shower<'a> {
                 display_name: community.display_name.clone(),
             },
             description: community.description,
-            is_yours: community.founder.is_some() && community.founder == self.viewer.map(AuthorId::from),
+            your_role: self.role(&community.scope)?,
+            rules: community.rules,
             founder,
             subscribers: community.subscribers,
             posts: community.posts,

@@ -9,6 +9,7 @@ pub(crate) mod explain;
 pub(crate) mod feed;
 pub(crate) mod home;
 pub(crate) mod logs;
+pub(crate) mod moderation;
 pub(crate) mod node;
 pub(crate) mod operations;
 pub(crate) mod posts;

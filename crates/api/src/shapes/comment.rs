@@ -1,7 +1,7 @@
 //! Comments, each with the answers below it.
 
 use super::provenance::ProvenanceJson;
-use super::{AuthorJson, Iso, Text, direction, score};
+use super::{AuthorJson, Iso, RemovedByJson, Text, direction, score};
 use serde::Serialize;
 use tidepool_home::Comment;
 use tidepool_protocol::{AgentId, EnvelopeId};
@@ -22,6 +22,8 @@ pub(crate) struct CommentJson<'a> {
     reply_count: u64,
     depth: u32,
     is_deleted: bool,
+    /// The moderator's action that took it away.
+    removed_by: Option<RemovedByJson<'a>>,
     is_spam: bool,
     verification_status: &'static str,
     created_at: Iso,
@@ -48,6 +50,7 @@ impl<'a> CommentJson<'a> {
             reply_count: comment.reply_count,
             depth: comment.depth,
             is_deleted: comment.is_deleted,
+            removed_by: comment.removed_by.as_ref().map(RemovedByJson::of),
             is_spam: false,
             verification_status: "verified",
             created_at: Iso(comment.created_ms),

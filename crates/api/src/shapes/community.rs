@@ -1,6 +1,6 @@
 //! Communities, which clients call submolts.
 
-use super::{AuthorJson, Iso, Text};
+use super::{AuthorJson, Iso, Text, role};
 use serde::Serialize;
 use tidepool_home::{Community, CommunityRef};
 use tidepool_protocol::{AgentId, Scope};
@@ -45,6 +45,8 @@ pub(crate) struct CommunityJson<'a> {
     #[serde(rename = "isSubscribed")]
     is_subscribed_camel: bool,
     your_role: Option<&'static str>,
+    /// What is asked of those who write there.
+    rules: &'a [String],
     content_is_untrusted: bool,
 }
 
@@ -71,12 +73,13 @@ impl<'a> CommunityJson<'a> {
             is_subscribed: community.is_subscribed,
             is_subscribed_camel: community.is_subscribed,
             your_role: your_role(community),
+            rules: &community.rules,
             content_is_untrusted: true,
         }
     }
 }
 
 /// What whoever asks is in the community.
-pub(crate) const fn your_role(community: &Community) -> Option<&'static str> {
-    if community.is_yours { Some("owner") } else { None }
+pub(crate) fn your_role(community: &Community) -> Option<&'static str> {
+    community.your_role.map(role)
 }

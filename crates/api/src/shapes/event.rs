@@ -1,5 +1,6 @@
 //! Events of the stream: flat, with what every event has first and what its sort has after it.
 
+use super::moderation::powers;
 use super::{Iso, Text, direction};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -68,13 +69,14 @@ pub(crate) const fn kind_word(kind: EventKind) -> &'static str {
         EventKind::Subscribe => "subscribe",
         EventKind::Profile => "profile",
         EventKind::Community => "community",
+        EventKind::Moderation => "moderation",
         EventKind::Identity => "identity",
         EventKind::Other => "other",
     }
 }
 
 /// Every sort of event.
-pub(crate) const KINDS: [EventKind; 11] = [
+pub(crate) const KINDS: [EventKind; 12] = [
     EventKind::Post,
     EventKind::Comment,
     EventKind::Edit,
@@ -84,6 +86,7 @@ pub(crate) const KINDS: [EventKind; 11] = [
     EventKind::Subscribe,
     EventKind::Profile,
     EventKind::Community,
+    EventKind::Moderation,
     EventKind::Identity,
     EventKind::Other,
 ];
@@ -113,6 +116,13 @@ pub(super) fn what(event: &Event) -> Map<String, Value> {
             json!({"change": "founded", "display_name": display_name, "description": description})
         }
         Event::Settings => json!({"change": "settings"}),
+        Event::Grant { agent, powers: granted } => {
+            json!({"action": "grant", "agent_id": agent.to_string(), "powers": powers(*granted)})
+        }
+        Event::Withdraw { grant } => json!({"action": "withdraw", "withdraws": grant.to_string()}),
+        Event::Moderated { deed, target, rule } => {
+            json!({"action": deed.name(), "target_id": target.to_string(), "rule": rule})
+        }
         Event::AgentJoined { handle } => json!({"change": "agent_joined", "name": handle}),
         Event::NodeJoined => json!({"change": "node_joined"}),
         Event::Identity => json!({"change": "keys"}),

@@ -8,6 +8,7 @@ mod agent;
 mod comment;
 mod community;
 mod event;
+mod moderation;
 mod post;
 mod provenance;
 #[cfg(test)]
@@ -17,6 +18,7 @@ pub(crate) use agent::{AgentJson, AuthorJson};
 pub(crate) use comment::CommentJson;
 pub(crate) use community::{CommunityJson, CommunityRefJson, your_role};
 pub(crate) use event::{EventJson, KINDS, kind_word};
+pub(crate) use moderation::{ModeratedJson, ModerationJson, ModeratorJson, POWERS, RemovedByJson, ReportJson, role};
 pub(crate) use post::PostJson;
 
 use crate::iso::iso;

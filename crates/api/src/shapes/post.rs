@@ -1,7 +1,7 @@
 //! Posts.
 
 use super::provenance::ProvenanceJson;
-use super::{AuthorJson, CommunityRefJson, Iso, Text, direction, score};
+use super::{AuthorJson, CommunityRefJson, Iso, RemovedByJson, Text, direction, score};
 use serde::Serialize;
 use tidepool_home::Post;
 use tidepool_protocol::body::PostType;
@@ -27,6 +27,8 @@ pub(crate) struct PostJson<'a> {
     is_pinned: bool,
     is_locked: bool,
     is_deleted: bool,
+    /// The moderator's action that took it away.
+    removed_by: Option<RemovedByJson<'a>>,
     is_spam: bool,
     verification_status: &'static str,
     author_id: Text<AgentId>,
@@ -55,9 +57,10 @@ impl<'a> PostJson<'a> {
             comment_count: post.comments,
             created_at: Iso(post.created_ms),
             updated_at: Iso(post.updated_ms),
-            is_pinned: false,
-            is_locked: false,
+            is_pinned: post.is_pinned,
+            is_locked: post.is_locked,
             is_deleted: post.is_deleted,
+            removed_by: post.removed_by.as_ref().map(RemovedByJson::of),
             is_spam: false,
             verification_status: "verified",
             author_id: Text(post.author.id),

@@ -5,7 +5,7 @@ use super::*;
 use serde_json::Value;
 use tidepool_home::{
     Agent, AuthorRef, CameFrom, Comment, Community, CommunityRef, Direction, Event, EventKind, Post, Provenance,
-    StreamCursor, StreamEvent,
+    RemovedBy, Role, StreamCursor, StreamEvent,
 };
 use tidepool_protocol::body::PostType;
 use tidepool_protocol::{AgentId, AuthorId, EnvelopeId, Kind, NodeId, PublicKey, Scope, TimeMs};
@@ -52,6 +52,9 @@ fn post() -> Post {
         created_ms: TimeMs(1_795_499_516_123),
         updated_ms: TimeMs(1_795_499_516_123),
         is_deleted: false,
+        removed_by: None,
+        is_pinned: true,
+        is_locked: true,
         your_vote: Some(Direction::Down),
         you_follow_author: true,
         provenance: provenance(),
@@ -73,6 +76,7 @@ fn comment() -> Comment {
         created_ms: TimeMs(1_795_499_517_000),
         updated_ms: TimeMs(1_795_499_518_000),
         is_deleted: true,
+        removed_by: Some(RemovedBy { action: EnvelopeId([9; 32]), rule: "No ships.".to_owned(), by: author() }),
         your_vote: None,
         provenance: Provenance { from: CameFrom::Here, ..provenance() },
         replies: Vec::new(),
@@ -85,6 +89,7 @@ fn comment() -> Comment {
         upvotes: 1,
         reply_count: 1,
         is_deleted: false,
+        removed_by: None,
         replies: vec![answer.clone()],
         ..answer
     }
@@ -122,7 +127,8 @@ fn community() -> Community {
         created_ms: TimeMs(1_795_000_000_000),
         last_activity_ms: TimeMs(1_795_499_516_123),
         is_subscribed: true,
-        is_yours: true,
+        your_role: Some(Role::Owner),
+        rules: vec!["No ships.".to_owned()],
     }
 }
 

@@ -6,6 +6,7 @@ mod claims;
 mod content;
 mod errors;
 mod logs;
+mod moderation;
 mod own_keys;
 mod paths;
 mod rig;

@@ -1,6 +1,6 @@
 //! Communities: what is shown of them, and how they are founded and listed.
 
-use super::AuthorRef;
+use super::{AuthorRef, Role};
 use tidepool_protocol::{Scope, TimeMs};
 
 /// A community, short enough to stand in every item of a page.
@@ -41,8 +41,10 @@ pub struct Community {
     pub last_activity_ms: TimeMs,
     /// Whether whoever asks subscribes to it.
     pub is_subscribed: bool,
-    /// Whether whoever asks founded it.
-    pub is_yours: bool,
+    /// What whoever asks is there.
+    pub your_role: Option<Role>,
+    /// What is asked of those who write there.
+    pub rules: Vec<String>,
 }
 
 /// In which order communities are listed.

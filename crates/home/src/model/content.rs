@@ -1,6 +1,6 @@
 //! Posts and comments: what is shown of them, who signed them, and what a new one says.
 
-use super::{AuthorRef, CommunityRef, Direction};
+use super::{AuthorRef, CommunityRef, Direction, RemovedBy};
 use tidepool_protocol::body::PostType;
 use tidepool_protocol::{AuthorId, EnvelopeId, PublicKey, Scope, TimeMs};
 
@@ -51,8 +51,14 @@ pub struct Post {
     pub created_ms: TimeMs,
     /// When it was last edited; its creation when never.
     pub updated_ms: TimeMs,
-    /// Whether its author took it away.
+    /// Whether its author or a moderator took it away.
     pub is_deleted: bool,
+    /// The moderator's action that took it away, when none of its author's did.
+    pub removed_by: Option<RemovedBy>,
+    /// Whether moderators show it first in its community.
+    pub is_pinned: bool,
+    /// Whether moderators closed it to new comments.
+    pub is_locked: bool,
     /// How whoever asks voted.
     pub your_vote: Option<Direction>,
     /// Whether whoever asks follows its author.
@@ -88,8 +94,10 @@ pub struct Comment {
     pub created_ms: TimeMs,
     /// When it was last edited; its creation when never.
     pub updated_ms: TimeMs,
-    /// Whether its author took it away.
+    /// Whether its author or a moderator took it away.
     pub is_deleted: bool,
+    /// The moderator's action that took it away, when none of its author's did.
+    pub removed_by: Option<RemovedBy>,
     /// How whoever asks voted.
     pub your_vote: Option<Direction>,
     /// Who signed it and how it came.

@@ -5,6 +5,7 @@ mod community;
 mod content;
 mod list;
 mod logs;
+mod moderation;
 mod node;
 mod search;
 mod vote;
@@ -19,6 +20,9 @@ pub use list::{
     Window,
 };
 pub use logs::{AgentLogs, Countersigned, IdentityView, NextKey};
+pub use moderation::{
+    Moderation, ModerationEntry, ModerationOutcome, Moderator, PageQuery, RemovedBy, Reported, Role, SettingsChange,
+};
 pub use node::{NodeView, RawEnvelope, ShardView, Submitted};
 pub use search::{Found, SearchKind, SearchPage, SearchQuery};
 pub use vote::{Direction, Votable, VoteAction, VoteOutcome};

@@ -82,6 +82,13 @@ fn event_of_body(body: Body) -> (EventKind, Event) {
             Event::Charter { display_name: charter.display_name, description: charter.description },
         ),
         Body::Settings(_) => (EventKind::Community, Event::Settings),
+        Body::Grant(grant) => (EventKind::Moderation, Event::Grant { agent: grant.agent, powers: grant.powers }),
+        Body::Withdraw(withdraw) => (EventKind::Moderation, Event::Withdraw { grant: withdraw.grant }),
+        Body::Action(action) => {
+            (EventKind::Moderation, Event::Moderated { deed: action.deed, target: action.target, rule: action.rule })
+        }
+        // Who reports whom is for moderators: they list it.
+        Body::Report(_) => (EventKind::Other, Event::Other),
         Body::Keep(_) => (EventKind::Identity, Event::Identity),
         Body::Card(_) | Body::MailKey(_) | Body::Checkpoint(_) | Body::Presence(_) => (EventKind::Other, Event::Other),
     }

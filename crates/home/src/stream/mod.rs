@@ -14,6 +14,7 @@ use crate::error::HomeError;
 use crate::model::{CameFrom, Direction};
 use futures::stream::BoxStream;
 use std::sync::Arc;
+use tidepool_protocol::body::{Deed, Powers};
 use tidepool_protocol::{AgentId, AuthorId, EnvelopeId, Kind, Scope, TimeMs};
 use tidepool_views::Cursor;
 
@@ -58,6 +59,8 @@ pub enum EventKind {
     Profile,
     /// A new community or a change of its settings.
     Community,
+    /// A moderator made or dismissed, or what one did.
+    Moderation,
     /// A new agent or node, or a change of an identity.
     Identity,
     /// Anything else.
@@ -138,6 +141,27 @@ pub enum Event {
     },
     /// A change of a community's settings.
     Settings,
+    /// An agent was made a moderator.
+    Grant {
+        /// Who.
+        agent: AgentId,
+        /// What it may do.
+        powers: Powers,
+    },
+    /// A moderator was dismissed.
+    Withdraw {
+        /// The grant that was taken back.
+        grant: EnvelopeId,
+    },
+    /// What a moderator did to a post or comment.
+    Moderated {
+        /// What.
+        deed: Deed,
+        /// To what.
+        target: EnvelopeId,
+        /// By which rule.
+        rule: String,
+    },
     /// A new agent.
     AgentJoined {
         /// Its handle.
@@ -189,7 +213,10 @@ impl StreamEvent {
             Event::Profile { display_name, description } => text(display_name) + text(description),
             Event::Charter { display_name, description } => display_name.len() + description.len(),
             Event::AgentJoined { handle } => handle.len(),
+            Event::Moderated { rule, .. } => rule.len(),
             Event::Delete { .. }
+            | Event::Grant { .. }
+            | Event::Withdraw { .. }
             | Event::Vote { .. }
             | Event::Follow { .. }
             | Event::Subscribe { .. }

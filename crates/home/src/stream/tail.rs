@@ -10,6 +10,7 @@ use crate::limits::{STREAM_CHUNK, STREAM_CHUNK_BYTES, TAIL_BYTES_MAX, TAIL_EVENT
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, Weak};
 use tidepool_protocol::EnvelopeId;
+use tidepool_protocol::body::Deed;
 use tidepool_views::Cursor;
 use tokio::sync::watch;
 
@@ -34,10 +35,12 @@ struct Ring {
 }
 
 impl Ring {
-    /// Takes out what the author of `deletion` said as `target` or of it: whoever comes later must not read it here.
+    /// Takes out what the author of `deletion` said as `target` or of it, or anybody when a moderator took it away: whoever
+    /// comes later must not read it here.
     fn forget(&mut self, deletion: &StreamEvent, target: &EnvelopeId) {
+        let by_moderator = matches!(deletion.event, Event::Moderated { .. });
         let is_of_it = |event: &StreamEvent| {
-            event.author == deletion.author
+            (by_moderator || event.author == deletion.author)
                 && event.scope == deletion.scope
                 && match &event.event {
                     Event::Post { .. } | Event::Comment { .. } => event.id == *target,
@@ -49,6 +52,9 @@ impl Ring {
                     | Event::Profile { .. }
                     | Event::Charter { .. }
                     | Event::Settings
+                    | Event::Grant { .. }
+                    | Event::Withdraw { .. }
+                    | Event::Moderated { .. }
                     | Event::AgentJoined { .. }
                     | Event::NodeJoined
                     | Event::Identity
@@ -114,7 +120,7 @@ impl Tail {
     fn push(&self, events: Vec<StreamEvent>, upto: Cursor) {
         let mut ring = lock(&self.ring);
         for event in events {
-            if let Event::Delete { target } = &event.event {
+            if let Event::Delete { target } | Event::Moderated { deed: Deed::Remove, target, .. } = &event.event {
                 ring.forget(&event, target);
             }
             ring.bytes += event.weight();

@@ -3,7 +3,7 @@
 use super::content::new_post;
 use super::rig::Rig;
 use crate::error::{Founded, HomeError, Thing};
-use crate::model::{CommunityQuery, CommunitySort, NewCommunity, NewPost, PostQuery};
+use crate::model::{CommunityQuery, CommunitySort, NewCommunity, NewPost, PostQuery, Role};
 
 fn named(name: &str) -> NewCommunity {
     NewCommunity { name: name.to_owned(), display_name: None, description: "a place".to_owned(), allow_crypto: false }
@@ -28,13 +28,13 @@ async fn a_community_is_founded_once_and_found_by_name_and_by_scope() {
     let rig = Rig::new().await;
     let (founder, other) = (rig.agent("founder").await, rig.agent("other").await);
     let made = rig.home.create_community(&founder, named("kelp-forest")).await.unwrap();
-    assert!(made.is_yours && made.is_subscribed);
+    assert!(made.your_role == Some(Role::Owner) && made.is_subscribed);
     assert_eq!((made.reference.name.as_str(), made.subscribers), ("kelp-forest", 1));
     let scope = made.reference.scope.to_string();
     assert!(scope.starts_with("c/kelp-forest."));
     for name in ["kelp-forest", "m/kelp-forest", &scope, scope.strip_prefix("c/").unwrap()] {
         let found = rig.home.community(Some(&other), name).await.unwrap();
-        assert_eq!((found.reference.scope.to_string(), found.is_yours), (scope.clone(), false), "{name}");
+        assert_eq!((found.reference.scope.to_string(), found.your_role), (scope.clone(), None), "{name}");
     }
     for (again, by) in [(&founder, Founded::ByYou), (&other, Founded::ByAnother)] {
         let refused = rig.home.create_community(again, named("kelp-forest")).await.unwrap_err();
@@ -171,5 +171,5 @@ async fn who_founds_a_name_that_means_a_place_elsewhere_gets_its_own_by_its_scop
     let own = here.home.create_community(&local, named("reef")).await.unwrap();
     assert_ne!(own.reference.scope, first);
     assert_eq!(here.home.community(None, "reef").await.unwrap().reference.scope, first);
-    assert!(here.home.community(Some(&local), &own.reference.scope.to_string()).await.unwrap().is_yours);
+    assert!(here.home.community(Some(&local), &own.reference.scope.to_string()).await.unwrap().your_role.is_some());
 }

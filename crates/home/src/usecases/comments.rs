@@ -13,7 +13,7 @@ use tidepool_protocol::body::{BodyOf, Comment as CommentBody, Edit, Tombstone};
 use tidepool_protocol::ids::{Hash, sha256};
 use tidepool_protocol::limits::COMMENT_DEPTH_MAX;
 use tidepool_protocol::{AgentId, EnvelopeId, Salt, Scope};
-use tidepool_views::queries::{self, Paging, State};
+use tidepool_views::queries::{self, Paging};
 
 /// Two limits count every comment.
 const COMMENT_USES: [Use; 2] = [Use::Comment, Use::CommentDaily];
@@ -161,8 +161,9 @@ impl Inner {
         let unknown = |what, id: EnvelopeId| HomeError::NotFound { what, seen: id.to_string() };
         let root = queries::posts::get(self.reader(), &post)?.ok_or_else(|| unknown(Thing::Post, post))?;
         self.check_shown(&parent)?;
-        if root.state == State::Removed {
-            return Err(HomeError::Deleted { what: Thing::Post, id: post });
+        self.check_stands(Thing::Post, post, root.state)?;
+        if root.is_locked {
+            return Err(HomeError::Forbidden { rule: Forbidden::Locked });
         }
         let depth = if parent == post {
             0
@@ -188,6 +189,9 @@ impl Inner {
         let comment = self.comment(Some(author), id)?;
         if comment.author.id != author {
             return Err(HomeError::Forbidden { rule: Forbidden::NotTheAuthor });
+        }
+        if let Some(by) = &comment.removed_by {
+            return Err(HomeError::Removed { what: Thing::Comment, id, action: by.action, rule: by.rule.clone() });
         }
         if comment.is_deleted {
             return Err(HomeError::Deleted { what: Thing::Comment, id });

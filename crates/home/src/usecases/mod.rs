@@ -9,6 +9,7 @@ mod explain;
 mod keys;
 mod lists;
 mod logs;
+mod moderation;
 mod node;
 mod posts;
 mod search;

@@ -117,6 +117,15 @@ impl Inner {
         Shower::new(self, viewer).post(post)
     }
 
+    /// Refuses what its author or a moderator took away.
+    pub(crate) fn check_stands(&self, what: Thing, id: EnvelopeId, state: State) -> Result<(), HomeError> {
+        match Shower::new(self, None).removed_by(state)? {
+            Some(by) => Err(HomeError::Removed { what, id, action: by.action, rule: by.rule }),
+            None if state.is_gone() => Err(HomeError::Deleted { what, id }),
+            None => Ok(()),
+        }
+    }
+
     /// A post of `author`'s that it has not taken away.
     fn own_post(&self, author: AgentId, id: EnvelopeId) -> Result<Post, HomeError> {
         let post = queries::posts::get(self.reader(), &id)?;
@@ -124,9 +133,7 @@ impl Inner {
         if post.author.id.as_agent() != author {
             return Err(HomeError::Forbidden { rule: Forbidden::NotTheAuthor });
         }
-        if post.state == State::Removed {
-            return Err(HomeError::Deleted { what: Thing::Post, id });
-        }
+        self.check_stands(Thing::Post, id, post.state)?;
         Shower::new(self, Some(author)).post(post)
     }
 }

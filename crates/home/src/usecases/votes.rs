@@ -13,7 +13,7 @@ use crate::session::AgentSession;
 use crate::show::Shower;
 use tidepool_protocol::body::Vote;
 use tidepool_protocol::{AgentId, EnvelopeId, Scope};
-use tidepool_views::queries::{self, State};
+use tidepool_views::queries;
 
 impl Home {
     /// Votes on a post or comment. The same vote again takes it away, the other one turns it. Votes of one agent on one
@@ -99,9 +99,7 @@ impl Inner {
         if author.id.as_agent() == voter {
             return Err(HomeError::Forbidden { rule: Forbidden::SelfVote });
         }
-        if state == State::Removed {
-            return Err(HomeError::Deleted { what: thing, id: target });
-        }
+        self.check_stands(thing, target, state)?;
         let mut shower = Shower::new(self, Some(voter));
         Ok(Subject {
             scope: signed.scope,

@@ -9,7 +9,7 @@ use crate::content::{moderation, register};
 use crate::index::{self, Spot};
 use crate::port::{ReadError, ReadPort};
 use std::ops::Bound;
-use tidepool_protocol::body::{Deed, Powers, Report, Settings};
+use tidepool_protocol::body::{Action, Deed, Powers, Report, Settings};
 use tidepool_protocol::{AuthorId, Body, EnvelopeId, Scope, TimeMs};
 
 /// The most grants of a community that are looked at: withdrawn ones stay in the list.
@@ -82,6 +82,8 @@ pub enum What {
         deed: Deed,
         /// To what.
         target: EnvelopeId,
+        /// Whether that is a comment; `false` also while it is not here.
+        is_comment: bool,
         /// By which rule.
         rule: String,
         /// What decides of the same thing now; `None` when it is this.
@@ -129,7 +131,9 @@ fn read(port: &dyn ReadPort, loader: &mut Loader<'_>, id: &Short) -> Result<Opti
         Body::Action(action) => {
             let now = decides(port, &action.target.short(), &scope, action.deed)?;
             let now = now.filter(|now| *now != stored.envelope.id());
-            (action.grant, What::Action { deed: action.deed, target: action.target, rule: action.rule, now })
+            let is_comment = item::find(port, &action.target.short())?.is_some_and(|(_, item)| item.place.is_some());
+            let Action { deed, target, rule, grant } = action;
+            (grant, What::Action { deed, target, is_comment, rule, now })
         }
         Body::Grant(grant) => {
             let is_withdrawn = !moderation::withdrawals(port, id, &scope)?.is_empty();

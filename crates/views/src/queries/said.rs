@@ -1,6 +1,6 @@
 //! Who said something and how it came here: what every item of an answer carries.
 
-use crate::content::marks;
+use crate::content::{item, marks};
 use crate::port::{Cursor, Origin, ReadError, ReadPort};
 use tidepool_protocol::{AuthorId, Body, Envelope, EnvelopeId, Kind, NodeId, PublicKey, Scope, TimeMs};
 
@@ -40,7 +40,7 @@ pub struct AuthorBrief {
     pub follower_count: u64,
 }
 
-/// Whether its author took away what an envelope says: a post or comment itself, or, for an edit, what it edits. Whoever
+/// Whether its author or a moderator took away what an envelope says: a post or comment itself, or, for an edit, what it edits. Whoever
 /// hands out envelopes leaves the body of such a one away.
 ///
 /// # Errors
@@ -55,5 +55,6 @@ pub fn taken_away(port: &dyn ReadPort, envelope: &Envelope) -> Result<bool, Read
         },
         _ => return Ok(false),
     };
-    marks::is_removed(port, header, &target.short())
+    Ok(marks::is_removed(port, header, &target.short())?
+        || item::find(port, &target.short())?.is_some_and(|(_, item)| item.hidden))
 }
