@@ -10,6 +10,7 @@ mod damage;
 mod hostile;
 mod logs;
 mod mesh;
+mod moderation;
 mod retention;
 mod store;
 mod stranger;
