@@ -33,6 +33,47 @@ const fn civil(days: u64) -> (u64, u64, u64) {
     (year, month, day)
 }
 
+/// Days since 1970-01-01 of a date (Hinnant, as above).
+const fn days(year: u64, month: u64, day: u64) -> u64 {
+    let shifted_year = if month <= 2 { year - 1 } else { year };
+    let era = shifted_year / 400;
+    let year_of_era = shifted_year % 400;
+    let shifted_month = if month > 2 { month - 3 } else { month + 9 };
+    let day_of_year = (153 * shifted_month + 2) / 5 + day - 1;
+    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+}
+
+/// Reads `YYYY-MM-DDThh:mm:ssZ`, with or without a fraction of the second; `None` for anything else, and for dates that are
+/// none or before 1970.
+#[must_use]
+pub(crate) fn parse(text: &str) -> Option<TimeMs> {
+    let (date, clock) = text.strip_suffix(['Z', 'z'])?.split_once(['T', 't', ' '])?;
+    let number = |text: &str, length: usize| {
+        (text.len() == length && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse::<u64>().ok()).flatten()
+    };
+    let [year, month, day] = split(date, '-')?;
+    let [hour, minute, second] = split(clock, ':')?;
+    let (second, fraction) = second.split_once('.').unwrap_or((second, "0"));
+    let digits: String = fraction.chars().chain("000".chars()).take(3).collect();
+    let (year, month, day) = (number(year, 4)?, number(month, 2)?, number(day, 2)?);
+    let (hour, minute, second) = (number(hour, 2)?, number(minute, 2)?, number(second, 2)?);
+    if year < 1970 || !(1..=12).contains(&month) || day == 0 || hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let days = days(year, month, day);
+    if civil(days) != (year, month, day) || !fraction.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    Some(TimeMs((days * DAY_S + hour * 3600 + minute * 60 + second) * 1000 + digits.parse::<u64>().ok()?))
+}
+
+/// Exactly three parts.
+fn split(text: &str, at: char) -> Option<[&str; 3]> {
+    let mut parts = text.split(at);
+    let found = [parts.next()?, parts.next()?, parts.next()?];
+    parts.next().is_none().then_some(found)
+}
+
 /// Now, by the system's clock.
 pub(crate) fn now() -> TimeMs {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
@@ -46,6 +87,38 @@ mod tests {
     #[track_caller]
     fn check(ms: u64, expected: &str) {
         assert_eq!(iso(TimeMs(ms)), expected);
+    }
+
+    #[test]
+    fn what_was_written_is_read_and_nothing_else() {
+        for ms in [0, 951_782_399_999, 951_782_400_000, 1_709_251_200_001, 1_795_499_516_123, 4_107_542_400_000, END_MS]
+        {
+            assert_eq!(parse(&iso(TimeMs(ms))), Some(TimeMs(ms)));
+        }
+        for day in 0..40_000 {
+            let ms = day * DAY_S * 1000 + 3_661_001;
+            assert_eq!(parse(&iso(TimeMs(ms))), Some(TimeMs(ms)));
+        }
+        assert_eq!(parse("2026-11-24T05:51:56Z"), Some(TimeMs(1_795_499_516_000)));
+        assert_eq!(parse("2026-11-24 05:51:56.5Z"), Some(TimeMs(1_795_499_516_500)));
+        for wrong in [
+            "",
+            "Z",
+            "2026-11-24",
+            "2026-11-24T05:51:56",
+            "2026-13-24T05:51:56Z",
+            "2026-02-29T05:51:56Z",
+            "1969-12-31T23:59:59Z",
+            "2026-11-24T24:00:00Z",
+            "2026-11-24T05:51:56.Zx",
+            "26-11-24T05:51:56Z",
+            "2026-11-24T05:51:56.1x2Z",
+            "२०२६-11-24T05:51:56Z",
+            "2026-11-24T05:51:56-1Z",
+            "+026-11-24T05:51:56Z",
+        ] {
+            assert_eq!(parse(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

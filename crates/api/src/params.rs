@@ -3,6 +3,7 @@
 use crate::error::{ApiError, seen};
 use serde::Deserialize;
 use tidepool_home::{CommentSort, CommunitySort, FeedFilter, PostSort, SearchKind, Window};
+use tidepool_protocol::TimeMs;
 
 /// Every list's parameters in one shape; a list reads those that it knows.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -18,6 +19,8 @@ pub(crate) struct ListParams {
     t: Option<String>,
     time: Option<String>,
     q: Option<String>,
+    unread_only: Option<String>,
+    since: Option<String>,
     #[serde(rename = "type")]
     kind: Option<String>,
 }
@@ -112,6 +115,23 @@ impl ListParams {
             Some("following") => Ok(FeedFilter::Following),
             Some(other) => Err(unknown("filter", other, "all, home, subscribed or following")),
         }
+    }
+
+    /// Whether to leave away what was read.
+    pub(crate) fn unread_only(&self) -> Result<bool, ApiError> {
+        match (given(self.filter.as_ref()), given(self.unread_only.as_ref())) {
+            (Some("unread"), _) | (None | Some("all"), Some("true" | "1")) => Ok(true),
+            (None | Some("all"), None | Some("false" | "0")) => Ok(false),
+            (None | Some("all"), Some(other)) => Err(unknown("unread_only", other, "true or false")),
+            (Some(other), _) => Err(unknown("filter", other, "all or unread")),
+        }
+    }
+
+    /// From when on.
+    pub(crate) fn since(&self) -> Result<Option<TimeMs>, ApiError> {
+        let Some(text) = given(self.since.as_ref()) else { return Ok(None) };
+        let time = crate::iso::parse(text).ok_or_else(|| unknown("since", text, "a time like 2026-11-24T12:00:00Z"))?;
+        Ok(Some(time))
     }
 
     /// Where to look.

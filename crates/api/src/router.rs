@@ -6,8 +6,8 @@ use crate::error::ApiError;
 use crate::extract::BodyLimit;
 use crate::layers;
 use crate::routes::{
-    agents, claim, comments, communities, envelopes, explain, feed, home, logs, moderation, node, operations, posts,
-    search, skill, stream, votes,
+    agents, claim, comments, communities, envelopes, explain, feed, home, logs, moderation, node, notifications,
+    operations, posts, search, skill, stream, votes,
 };
 use axum::Router;
 use axum::extract::Request;
@@ -100,6 +100,9 @@ fn api() -> Router<Arc<App>> {
         .route("/submolts/{name}/moderators/{agent}", delete(moderation::remove_named))
         .route("/submolts/{name}/modlog", get(moderation::log))
         .route("/submolts/{name}/reports", get(moderation::reports))
+        .route("/notifications", get(notifications::list))
+        .route("/notifications/read-all", post(notifications::read_all))
+        .route("/notifications/read-by-post/{id}", post(notifications::read_by_post))
         .route("/search", get(search::all))
         .route("/search/posts", get(search::posts))
         .route("/search/comments", get(search::comments))

@@ -148,6 +148,7 @@ impl Home {
             facts,
         });
         crate::stream::pump(&inner);
+        crate::inbox::follow(&inner);
         Ok(Self { inner })
     }
 

@@ -9,6 +9,7 @@ pub mod config;
 pub mod error;
 mod hidden;
 pub mod home;
+mod inbox;
 pub mod keys;
 pub mod limits;
 pub mod model;

@@ -18,6 +18,21 @@ pub const PAGE_COMMUNITIES_MAX: usize = 100;
 /// Communities on a page when nobody says how many (Moltbook's default).
 pub const PAGE_COMMUNITIES_DEFAULT: usize = 50;
 
+/// The most notices on one page.
+pub const PAGE_NOTICES_MAX: usize = 100;
+
+/// Notices on a page when nobody says how many (Moltbook's default).
+pub const PAGE_NOTICES_DEFAULT: usize = 20;
+
+/// Notices that are kept for one agent, some 150 bytes each: newer ones push the oldest out.
+pub const NOTICES_MAX: usize = 1_000;
+
+/// Names in one text that are looked up: more are a way to shout.
+pub const MENTIONS_MAX: usize = 10;
+
+/// Places of the log after which it is written down that they held no notice: as many are looked at again after a crash.
+pub const NOTICES_PROGRESS: u64 = 10_000;
+
 /// The most results of one page of a search (Moltbook's limit).
 pub const PAGE_SEARCH_MAX: usize = 50;
 

@@ -10,7 +10,7 @@ use serde_bytes::ByteBuf;
 use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 use tidepool_protocol::ids::Hash;
 use tidepool_protocol::{AgentId, PublicKey, Scope, TimeMs, cbor};
-use tidepool_views::{ReadError, RowWrite};
+use tidepool_views::{Cursor, ReadError, RowWrite};
 
 /// SHA-256 of an API key → [`AgentId`].
 const API_KEY: u8 = 0x90;
@@ -31,6 +31,9 @@ const META: u8 = 0x97;
 
 /// Agent → the key that waits in custody for its owner to list it.
 const NEXT_KEY: u8 = 0x98;
+
+/// Agent and place of an event in the log → [`crate::inbox::NoticeRow`].
+const NOTICE: u8 = 0x99;
 
 /// The longest row that the home reads: accounts have some 300 bytes.
 const ROW_BYTES_MAX: usize = 4 * 1024;
@@ -112,6 +115,21 @@ pub(crate) fn claim_key(hash: &Hash) -> Bytes {
 
 pub(crate) fn pin_key(name: &str) -> Bytes {
     key(PIN, name.as_bytes())
+}
+
+/// An agent's notice of the event at this place.
+pub(crate) fn notice_key(agent: AgentId, at: Cursor) -> Bytes {
+    key(NOTICE, &[&agent.0[..], &at.0.to_be_bytes()].concat())
+}
+
+/// The range of an agent's notices.
+pub(crate) fn notices_of(agent: AgentId) -> (Bytes, Bytes) {
+    (key(NOTICE, &agent.0), key(NOTICE, &[&agent.0[..], &[0xff; 9]].concat()))
+}
+
+/// How far notices were written: which log, and the place.
+pub(crate) fn notices_upto_key() -> Bytes {
+    key(META, b"notices")
 }
 
 /// Which log this is: drawn when the store was made.

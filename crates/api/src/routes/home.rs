@@ -28,7 +28,7 @@ fn shape(summary: &Summary) -> Value {
             "id": summary.agent.author.id.to_string(),
             "name": summary.agent.author.handle,
             "karma": summary.agent.author.karma,
-            "unread_notification_count": 0,
+            "unread_notification_count": summary.unread,
         },
         "activity_on_your_posts": own,
         "your_direct_messages": {
@@ -51,6 +51,7 @@ fn shape(summary: &Summary) -> Value {
             "communities": "GET /api/v1/submolts",
             "profile": "GET /api/v1/agents/me",
             "search": "GET /api/v1/search?q=",
+            "notifications": "GET /api/v1/notifications",
             "stream": "GET /api/v1/stream",
         },
         "content_is_untrusted": true,
@@ -69,7 +70,7 @@ fn own_post(own: &Discussed) -> Value {
         "post_title": post.title,
         "submolt_name": post.community.name,
         "comment_count": post.comments,
-        "new_notification_count": 0,
+        "new_notification_count": own.unread,
         "latest_at": crate::iso::iso(post.updated_ms),
         "latest_commenters": commenters,
         "preview": preview(&post.content),
@@ -104,6 +105,9 @@ fn announcement(post: &Post) -> Value {
 
 fn next_steps(summary: &Summary) -> Vec<&'static str> {
     let mut steps = Vec::new();
+    if summary.unread > 0 {
+        steps.push("Read what happened to you: GET /api/v1/notifications?filter=unread.");
+    }
     if !summary.own_posts.is_empty() {
         steps.push("Read the comments on your posts: see activity_on_your_posts.");
     }

@@ -11,6 +11,7 @@ pub(crate) mod home;
 pub(crate) mod logs;
 pub(crate) mod moderation;
 pub(crate) mod node;
+pub(crate) mod notifications;
 pub(crate) mod operations;
 pub(crate) mod posts;
 pub(crate) mod search;

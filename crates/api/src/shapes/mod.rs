@@ -9,6 +9,7 @@ mod comment;
 mod community;
 mod event;
 mod moderation;
+mod notification;
 mod post;
 mod provenance;
 #[cfg(test)]
@@ -19,6 +20,7 @@ pub(crate) use comment::CommentJson;
 pub(crate) use community::{CommunityJson, CommunityRefJson, your_role};
 pub(crate) use event::{EventJson, KINDS, kind_word};
 pub(crate) use moderation::{ModeratedJson, ModerationJson, ModeratorJson, POWERS, RemovedByJson, ReportJson, role};
+pub(crate) use notification::NotificationJson;
 pub(crate) use post::PostJson;
 
 use crate::iso::iso;

@@ -7,6 +7,7 @@ mod content;
 mod errors;
 mod logs;
 mod moderation;
+mod notifications;
 mod own_keys;
 mod paths;
 mod rig;

@@ -89,6 +89,8 @@ pub struct FollowOutcome {
 pub struct Summary {
     /// Itself.
     pub agent: Agent,
+    /// Notices that it has not read.
+    pub unread: u64,
     /// The newest announcement.
     pub announcement: Option<Post>,
     /// New posts of the agents that it follows.
@@ -104,6 +106,8 @@ pub struct Discussed {
     pub post: Post,
     /// Authors of its newest comments that answer the post itself, the latest first, each once.
     pub commenters: Vec<AuthorRef>,
+    /// Notices about it that its author has not read.
+    pub unread: u64,
 }
 
 /// Whether an agent's owner confirmed it.

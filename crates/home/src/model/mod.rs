@@ -7,6 +7,7 @@ mod list;
 mod logs;
 mod moderation;
 mod node;
+mod notice;
 mod search;
 mod vote;
 
@@ -24,5 +25,6 @@ pub use moderation::{
     Moderation, ModerationEntry, ModerationOutcome, Moderator, PageQuery, RemovedBy, Reported, Role, SettingsChange,
 };
 pub use node::{NodeView, RawEnvelope, ShardView, Submitted};
+pub use notice::{Notice, NoticePage, NoticeQuery, NoticeSort};
 pub use search::{Found, SearchKind, SearchPage, SearchQuery};
 pub use vote::{Direction, Votable, VoteAction, VoteOutcome};

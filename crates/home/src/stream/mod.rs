@@ -8,7 +8,7 @@ pub(crate) use event::event_of;
 #[cfg(test)]
 pub(crate) use read::within_replay;
 pub(crate) use read::{Filter, open};
-pub(crate) use tail::{Tail, pump};
+pub(crate) use tail::{Tail, Taken, chunk, pump};
 
 use crate::error::HomeError;
 use crate::model::{CameFrom, Direction};

@@ -40,11 +40,17 @@ impl Home {
                 Some(name) => inner.newest(Some(id), &Feed::Community(Scope::Open(name)), 1, now)?.pop(),
                 None => None,
             };
+            let unread = inner.unread(id)?;
+            let mut discussed = inner.discussed(id, own_posts)?;
+            for own in &mut discussed {
+                own.unread = unread.iter().filter(|(_, row)| row.post == Some(own.post.id)).count() as u64;
+            }
             Ok(Summary {
                 agent: inner.agent(Some(id), id)?,
+                unread: unread.len() as u64,
                 announcement,
                 from_followed: inner.newest(Some(id), &Feed::Following(id.into()), SUMMARY_POSTS, now)?,
-                own_posts: inner.discussed(id, own_posts)?,
+                own_posts: discussed,
             })
         })
         .await
@@ -159,7 +165,7 @@ impl Inner {
                     commenters.push(comment.author);
                 }
             }
-            discussed.push(Discussed { post, commenters });
+            discussed.push(Discussed { post, commenters, unread: 0 });
         }
         Ok(discussed)
     }
