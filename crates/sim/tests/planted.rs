@@ -21,6 +21,8 @@ fn scenario() -> Scenario {
         degree: 4,
         heal_within_s: 260,
         pending_max: 48,
+        snapshot_min: 24,
+        snapshot_page_bytes: 4_096,
         ..Scenario::default()
     }
 }
