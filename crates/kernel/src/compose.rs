@@ -21,7 +21,7 @@ use tidepool_protocol::{
     AuthorId, EnvelopeId, Epoch, Kind, NetworkParams, PublicKey, Scope, Signature, Signer, TimeMs,
 };
 use tidepool_views::logs::{self, Tip};
-use tidepool_views::{Origin, ReadError, RowWrite, identity, index};
+use tidepool_views::{Cursor, Origin, ReadError, RowWrite, identity, index};
 
 /// A clock that stepped back no more than this is waited for: the log goes on at the time of its head.
 const STEP_BACK_MS: u64 = 2_000;
@@ -46,6 +46,8 @@ pub(crate) struct Newest {
     pub(crate) stands: bool,
     /// What a new log names as its predecessor: this one, or the last one that stands.
     pub(crate) follow: Option<EnvelopeId>,
+    /// Where this node holds it; not what it signs just now.
+    pub(crate) cursor: Option<Cursor>,
 }
 
 /// Where the next envelope of a log stands.
@@ -210,7 +212,10 @@ impl<S: Store, C: Custody> Node<S, C> {
                     Some(newest) if !self.is_ours(state.author, key, &item.scope, &newest)? => Some(newest.epoch),
                     Some(_) | None => None,
                 };
-                next_place(newest, ahead.max(foreign), state.time_ms, self.now)
+                let taken = self.heads.restored.taken(newest.map(|newest| newest.epoch), self.now.max(state.time_ms));
+                // A clock that was set back does not reach behind the horizon: from there nobody would ask for it.
+                let horizon = self.horizon_of(item.kind, item.scope.slot());
+                next_place(newest, ahead.max(foreign).max(taken), state.time_ms, self.now.max(horizon))
             };
             let place = match place {
                 Ok(place) => place,
@@ -251,7 +256,7 @@ impl<S: Store, C: Custody> Node<S, C> {
                 let Place { epoch, seq, time_ms, .. } = place;
                 let (id, follow) = (envelope.id(), Some(envelope.id()));
                 self.heads.wrote(state.author, key, &item.scope, id);
-                let newest = Newest { epoch, seq, id, time_ms, stands: true, follow };
+                let newest = Newest { epoch, seq, id, time_ms, stands: true, follow, cursor: None };
                 moved.insert((key, item.scope.clone()), newest);
             }
             return Ok(Ok(Planned::New(Box::new(admitted))));
@@ -268,9 +273,10 @@ impl<S: Store, C: Custody> Node<S, C> {
     ) -> Result<Option<Newest>, ReadError> {
         self.read(|rows| {
             let Some(tip) = logs::tip(rows, author, key, scope)? else { return Ok(None) };
-            let Tip { head, time_ms, stands, .. } = tip;
+            let Tip { head, time_ms, stands, cursor } = tip;
             let follow = if stands { Some(head.id) } else { logs::standing(rows, author, key, scope)? };
-            Ok(Some(Newest { epoch: head.epoch, seq: head.seq, id: head.id, time_ms, stands, follow }))
+            let (epoch, seq, id) = (head.epoch, head.seq, head.id);
+            Ok(Some(Newest { epoch, seq, id, time_ms, stands, follow, cursor: Some(cursor) }))
         })
     }
 
@@ -284,6 +290,6 @@ impl<S: Store, C: Custody> Node<S, C> {
         let found = self.read(|rows| index::envelope(rows, &newest.id))?;
         let Some((entry, stored)) = found else { return Ok(false) };
         self.counters.foreign_heads += u64::from(stored.origin != Origin::Local);
-        Ok(entry.cursor > restored && stored.origin == Origin::Local)
+        Ok(!restored.brought(entry.cursor) && stored.origin == Origin::Local)
     }
 }

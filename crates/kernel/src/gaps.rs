@@ -7,6 +7,7 @@
 use crate::custody::Custody;
 use crate::input::Timer;
 use crate::node::Node;
+use crate::planted::Defect;
 use crate::requests::Purpose;
 use crate::store::{Store, StoreError};
 use std::collections::BTreeMap;
@@ -129,7 +130,9 @@ impl<S: Store, C: Custody> Node<S, C> {
         let mut asked = 0;
         for log in due {
             let Some(want) = self.gaps.wanted.get(&log).copied() else { continue };
-            let Some((from, to)) = self.first_gap(&log, want.upto)? else {
+            let gap = self.first_gap(&log, want.upto)?;
+            let asks_again = gap.is_none() && self.planted.is(Defect::FilledGapAsked);
+            let Some((from, to)) = gap.or(asks_again.then_some((want.upto, want.upto))) else {
                 self.gaps.wanted.remove(&log);
                 self.counters.gaps_filled += 1;
                 continue;

@@ -21,7 +21,7 @@ use tidepool_protocol::ids::{Hash, sha256};
 use tidepool_protocol::limits::EPOCHS_PER_WEEK;
 use tidepool_protocol::sync::SyncRequest;
 use tidepool_protocol::{AuthorId, EnvelopeId, Epoch, PublicKey, Scope, Slot, TimeMs};
-use tidepool_views::{Cursor, ReadError, RowWrite, Rows};
+use tidepool_views::{Cursor, ReadError, RowWrite, Rows, index};
 
 /// How many peers are asked: one may be new, one may be wrong.
 const PEERS_MAX: usize = 4;
@@ -51,11 +51,37 @@ pub fn restored_mark(rows: &dyn Rows) -> Result<Option<Bytes>, ReadError> {
     rows.get(&RESTORED)
 }
 
-/// Up to where the log of a store was brought in by a restore.
-pub(crate) fn restored(rows: &dyn Rows) -> Result<Cursor, ReadError> {
+/// A restore: up to where it brought the log, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Restore {
+    head: Cursor,
+    at: TimeMs,
+}
+
+impl Restore {
+    const NEVER: Self = Self { head: Cursor::START, at: TimeMs(0) };
+
+    /// Whether an envelope at `cursor` came with it.
+    pub(crate) fn brought(&self, cursor: Cursor) -> bool {
+        cursor <= self.head
+    }
+
+    /// The first log of the week of the restore, in that week: the original may have begun in it what the backup does not
+    /// know, a line or the week's first log of one.
+    pub(crate) fn taken(&self, newest: Option<Epoch>, now: TimeMs) -> Option<Epoch> {
+        let first = Epoch::first_of(self.at);
+        let begins = newest.is_none_or(|newest| newest < first);
+        (self.at > TimeMs(0) && now.week() == self.at.week() && begins).then_some(first)
+    }
+}
+
+/// What the last restore of a store left.
+pub(crate) fn restored(rows: &dyn Rows) -> Result<Restore, ReadError> {
     let mark = restored_mark(rows)?;
-    let head = mark.and_then(|mark| mark.first_chunk::<8>().map(|head| u64::from_be_bytes(*head)));
-    Ok(head.map_or(Cursor::START, Cursor))
+    let numbers = mark.as_ref().map(|mark| mark.as_chunks::<8>().0.iter().map(|part| u64::from_be_bytes(*part)));
+    let mut numbers = numbers.into_iter().flatten();
+    let head = numbers.next().map_or(Cursor::START, Cursor);
+    Ok(Restore { head, at: numbers.next().map_or(TimeMs(0), TimeMs) })
 }
 
 /// An author whose heads are being asked for.
@@ -73,8 +99,8 @@ pub(crate) struct Heads {
     ahead: RecentMap<Hash, Epoch>,
     /// The last envelope that this node signed in a line, so that going on costs no read of it.
     wrote: RecentMap<Hash, EnvelopeId>,
-    /// Up to here the log was brought in by a restore: no line goes on from there, another process may have done so.
-    pub(crate) restored: Cursor,
+    /// No line goes on from what the last restore brought: another process may have done so.
+    pub(crate) restored: Restore,
     rounds: BTreeMap<AuthorId, Round>,
     waiting: usize,
 }
@@ -89,7 +115,7 @@ impl Heads {
             asked: RecentSet::new(asked_max),
             ahead: RecentMap::new(asked_max),
             wrote: RecentMap::new(asked_max),
-            restored: Cursor::START,
+            restored: Restore::NEVER,
             rounds: BTreeMap::new(),
             waiting: 0,
         }
@@ -176,7 +202,10 @@ impl<S: Store, C: Custody> Node<S, C> {
             let newest = self.newest(author, head.key, &head.scope)?;
             let ours = newest.map(|newest| (newest.epoch, newest.seq));
             let behind = match newest {
-                Some(newest) if (newest.epoch, newest.seq) == (head.epoch, head.seq) => newest.id != head.id,
+                // Of a fork this node may hold both.
+                Some(newest) if (newest.epoch, newest.seq) == (head.epoch, head.seq) => {
+                    newest.id != head.id && self.read(|rows| index::get(rows, &head.id))?.is_none()
+                }
                 Some(_) | None => ours < Some((head.epoch, head.seq)),
             };
             if !behind {

@@ -11,6 +11,7 @@ use crate::custody::Custody;
 use crate::effect::Effect;
 use crate::node::Node;
 use crate::peer::Peer;
+use crate::planted::Defect;
 use crate::retention;
 use crate::settings::Coverage;
 use crate::store::{Store, StoreError};
@@ -19,7 +20,8 @@ use std::collections::BTreeSet;
 use tidepool_protocol::body::Subscribe;
 use tidepool_protocol::envelope::LogId;
 use tidepool_protocol::slot::Topic;
-use tidepool_protocol::{AgentId, AuthorId, Body, Envelope, Kind, Scope, Shard, Slot};
+use tidepool_protocol::sync::Class;
+use tidepool_protocol::{AgentId, AuthorId, Body, Envelope, Kind, Scope, Shard, Slot, TimeMs};
 use tidepool_views::queries::{Paging, QueryError, follows};
 use tidepool_views::{ReadError, RowWrite, Rows, identity, logs};
 
@@ -82,8 +84,18 @@ impl<S: Store, C: Custody> Node<S, C> {
     /// What is covered, by what is held and how far it is pruned.
     pub(crate) fn cover_anew(&mut self) -> Result<(), ReadError> {
         let horizons = retention::horizons(&self.store, self.rules.genesis().params.shards)?;
-        self.set_horizons(&horizons);
+        if !self.planted.is(Defect::HorizonUnsaid) {
+            self.set_horizons(&horizons);
+        }
         Ok(())
+    }
+
+    /// From when on this node holds what is of `kind` in `slot`, as it tells its peers.
+    pub(crate) fn horizon_of(&self, kind: Kind, slot: Slot) -> TimeMs {
+        match Class::of(kind) {
+            Class::State => TimeMs(0),
+            Class::Content => self.cover.from(slot).unwrap_or(TimeMs(0)),
+        }
     }
 
     fn widen_for_agents(&mut self) -> Result<(), ReadError> {

@@ -18,7 +18,7 @@ use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use tidepool_protocol::identity::IdentityState;
 use tidepool_protocol::sync::{Class, Point};
-use tidepool_protocol::{AuthorId, Envelope, EnvelopeId, Verified};
+use tidepool_protocol::{AuthorId, Envelope, EnvelopeId, Kind, Verified};
 use tidepool_views::{Cursor, Origin, ReadError, Stored, identity, index, logs, prune};
 
 /// What became of an envelope that was looked at.
@@ -187,6 +187,9 @@ impl<S: Store, C: Custody> Node<S, C> {
         let point = digest::point_of(&stored.envelope);
         let genesis = self.rules.genesis();
         let keeps_evicted = self.planted.is(Defect::EvictedCounted);
+        let bare = (stored.envelope.header().kind == Kind::KEEP && self.planted.is(Defect::KeepUnread))
+            .then(|| Stored { envelope: stored.envelope.erased(), ..stored.clone() });
+        let stored = bare.as_ref().unwrap_or(stored);
         let sums = &mut self.sums;
         let folded = self.turn.overlay(&self.store, |rows| {
             if push {

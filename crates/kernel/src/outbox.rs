@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tidepool_protocol::limits::GOSSIP_AGE_MS_MAX;
 use tidepool_protocol::slot::Topic;
 use tidepool_protocol::sync::{Class, Point, Range, SlotRun};
-use tidepool_protocol::{Slot, TimeMs};
+use tidepool_protocol::{Shard, Slot, TimeMs};
 use tidepool_views::{Cursor, RowWrite};
 
 use crate::digest::Tree;
@@ -72,6 +72,13 @@ impl Outgoing {
     /// The slots in which something waits.
     pub(crate) fn slots(&self) -> BTreeSet<Slot> {
         self.of_tree.keys().map(|tree| tree.slot).collect()
+    }
+
+    /// The time of the oldest text of `shard` that waits.
+    pub(crate) fn oldest_content(&self, shard: Shard, shards: u16) -> Option<TimeMs> {
+        let lies = |tree: &Tree| tree.class == Class::Content && Shard::of(tree.slot, shards) == Some(shard);
+        let waiting = self.of_tree.iter().filter(|(tree, _)| lies(tree)).flat_map(|(_, cursors)| cursors);
+        waiting.filter_map(|cursor| self.entries.get(cursor)).map(|entry| entry.point.time_ms).min()
     }
 
     /// Takes in what `row` holds. Returns rows that have to go, when the outbox is full: the oldest are left to

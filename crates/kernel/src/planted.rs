@@ -17,17 +17,47 @@ pub enum Defect {
     PendingUnbounded,
     /// An envelope that an identity let in is written again when its own frame is.
     WrittenTwice,
+    /// What waits in the outbox waits although a peer's digest covers it.
+    OutboxForEver,
+    /// A log that is read from a cursor on is held to what the peer promised of the whole.
+    CursorIsStart,
+    /// Peers are not told how far content was pruned.
+    HorizonUnsaid,
+    /// What peers say that they cover is not listened to.
+    HorizonDeaf,
+    /// The mark that a restore left is not read.
+    RestoreForgotten,
+    /// A gap that is filled is asked for all the same.
+    FilledGapAsked,
+    /// Of what negentropy finds lacking the last one is forgotten.
+    LastNeedForgotten,
+    /// A peer that does not answer is blocked.
+    SilentBlocked,
+    /// Of a `keep` the header is stored, and not what it says.
+    KeepUnread,
+    /// A horizon lies a day behind where it should.
+    HorizonDayLate,
 }
 
 impl Defect {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 16] = [
         Self::CountsOnly,
         Self::SpeaksEarly,
         Self::FirstTwoHeld,
         Self::EvictedCounted,
         Self::PendingUnbounded,
         Self::WrittenTwice,
+        Self::OutboxForEver,
+        Self::CursorIsStart,
+        Self::HorizonUnsaid,
+        Self::HorizonDeaf,
+        Self::RestoreForgotten,
+        Self::FilledGapAsked,
+        Self::LastNeedForgotten,
+        Self::SilentBlocked,
+        Self::KeepUnread,
+        Self::HorizonDayLate,
     ];
 }
 

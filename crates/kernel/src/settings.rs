@@ -135,6 +135,10 @@ pub struct Limits {
     pub sessions_max: usize,
     /// A session without progress ends after this, in milliseconds.
     pub session_idle_ms: u64,
+    /// A peer's log is read from its start where at least so many envelopes are lacked: fewer are found by digests sooner.
+    pub snapshot_min: u64,
+    /// Bytes of one page of a peer's log: what one frame holds.
+    pub snapshot_page_bytes: u32,
     /// Requests in a burst that one peer is served.
     pub serve_requests_burst: u32,
     /// Requests a second that one peer is served in the long run.
@@ -175,6 +179,8 @@ impl Default for Limits {
             asked_max: 1_048_576,
             sessions_max: 4,
             session_idle_ms: 30_000,
+            snapshot_min: 2_048,
+            snapshot_page_bytes: 1024 * 1024,
             serve_requests_burst: 400,
             serve_requests_per_s: 200,
             serve_bytes_per_s: 32 * 1024 * 1024,

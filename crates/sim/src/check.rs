@@ -9,8 +9,8 @@ use tidepool_kernel::memory::MemoryStore;
 use tidepool_kernel::{Input, Node, Outbox, Store, digest};
 use tidepool_protocol::digest::SetSum;
 use tidepool_protocol::envelope::LogId;
-use tidepool_protocol::sync::SyncAnswer;
-use tidepool_protocol::{Bundle, Envelope, EnvelopeId, Slot};
+use tidepool_protocol::sync::{Class, Point, Range, SyncAnswer};
+use tidepool_protocol::{Bundle, Envelope, EnvelopeId, Slot, TimeMs};
 use tidepool_views::rows;
 use tidepool_views::testing::contents;
 
@@ -19,6 +19,10 @@ const FAMILIES_OF_KERNEL: u8 = 0x60;
 
 /// Families whose rows hold places in one node's log, so that two nodes' differ: logs, their older positions, operations.
 const FAMILIES_WITH_PLACES: [u8; 3] = [rows::LOG, rows::LOG_CHUNK, rows::OPERATION];
+
+/// Families whose rows begin with such a place, and its length.
+const FAMILIES_OF_VOUCHERS: [u8; 2] = [rows::KEEP, rows::CHECKPOINT];
+const PLACE_BYTES: usize = 8;
 
 /// What rows say.
 type Views = BTreeMap<(Bytes, Bytes), Bytes>;
@@ -99,11 +103,21 @@ impl World<'_> {
         self.members.iter().all(|member| self.covered(member, &first).as_ref() == Some(&first))
     }
 
-    /// A member's digests, and where it covers nothing those of the first one, which is an archive.
+    /// A member's digests, and where it covers nothing those of the first one, which is an archive; of what lies behind its
+    /// horizon a member says nothing.
     fn covered(&self, member: &Member, first: &Digests) -> Option<Digests> {
         let own = digests(&member.disk)?.into_iter().zip(first);
-        let slots = Slot::all().zip(own);
-        Some(slots.map(|(slot, (own, first))| if member.covers(slot) { own } else { *first }).collect())
+        let horizons = member.horizons();
+        let one = |(slot, (own, first)): (Slot, (SetSum, &SetSum))| {
+            if !member.covers(slot) || own == *first {
+                return Some(*first);
+            }
+            let horizon = horizons.iter().find(|of| of.first <= slot && slot <= of.last);
+            let Some(horizon) = horizon else { return Some(own) };
+            let of = |disk: &MemoryStore| since(disk, slot, horizon.from);
+            Some(if of(&member.disk)? == of(&self.members[0].disk)? { *first } else { own })
+        };
+        Slot::all().zip(own).map(one).collect()
     }
 
     /// After a run: everything else.
@@ -120,11 +134,16 @@ impl World<'_> {
             self.violations.push(Violation::Diverged { groups });
         }
         let log = self.members[0].disk.all();
-        let places = log.iter().map(|stored| (stored.envelope.id(), stored.envelope.header().slot())).collect();
+        let places = log.iter().map(|stored| (stored.envelope.id(), Lies::of(&stored.envelope))).collect();
         for at in 0..self.members.len() {
             self.check_log(at, &places);
         }
         self.check_forks();
+        self.check_branches();
+        self.check_needless();
+        if converged {
+            self.check_rest();
+        }
         for at in 0..self.scenario.refolded.min(self.members.len()) {
             // Another part of the network for each seed.
             let at = (at + usize::try_from(self.seed % 1_000).unwrap_or(0)) % self.members.len();
@@ -133,8 +152,8 @@ impl World<'_> {
     }
 
     /// What lies in a node's log verifies, is counted in its digests, and holds everything that was acknowledged and
-    /// that it covers; `places` says in which slot each envelope lies.
-    fn check_log(&mut self, at: usize, places: &BTreeMap<EnvelopeId, Slot>) {
+    /// that it covers; `places` says where each envelope lies.
+    fn check_log(&mut self, at: usize, places: &BTreeMap<EnvelopeId, Lies>) {
         let log = self.members[at].disk.all();
         let mut held = BTreeSet::new();
         let mut sums: BTreeMap<Slot, SetSum> = BTreeMap::new();
@@ -143,7 +162,7 @@ impl World<'_> {
             held.insert(id);
             sums.entry(stored.envelope.header().slot()).or_default().add(&id);
             // Afresh at one node; elsewhere the bytes are compared with those that verified.
-            let bytes = stored.envelope.bytes().clone();
+            let bytes = self.members[at].disk.raw(stored);
             let again = if at == 0 { verify::fresh(bytes) } else { self.verifier.check(bytes) };
             if !again.is_ok_and(|again| again.id() == id && again.bytes() == stored.envelope.bytes()) {
                 self.violations.push(Violation::NotVerified { node: at, envelope: id });
@@ -156,7 +175,15 @@ impl World<'_> {
         if !counted {
             self.violations.push(Violation::DigestWrong { node: at });
         }
-        let covers = |id: &EnvelopeId| places.get(id).is_none_or(|slot| self.members[at].covers(*slot));
+        let member = &self.members[at];
+        let horizons = member.horizons();
+        let covers = |id: &EnvelopeId| {
+            places.get(id).is_none_or(|lies| {
+                let behind =
+                    horizons.iter().any(|of| of.first <= lies.slot && lies.slot <= of.last && lies.before(of.from));
+                member.covers(lies.slot) && !behind
+            })
+        };
         let acknowledged = self.work.acknowledged.keys().copied();
         let lacking: Vec<EnvelopeId> = acknowledged.filter(|id| !held.contains(id) && covers(id)).collect();
         if let Some(example) = lacking.first() {
@@ -176,7 +203,12 @@ impl World<'_> {
         }
         let mut forked: BTreeMap<usize, usize> = BTreeMap::new();
         for ((log, _), ids) in places {
-            if let (true, Some(agent)) = (ids.len() > 1, self.cast.agent_of(&log.author)) {
+            let Some(agent) = self.cast.agent_of(&log.author).filter(|_| ids.len() > 1) else { continue };
+            if self.may_fork(agent) {
+                self.coverage.count("forked places of copied homes");
+            } else if self.could_not_know(agent, &log) {
+                self.coverage.count("forked places of logs that no backup knew");
+            } else {
                 *forked.entry(agent).or_default() += 1;
             }
         }
@@ -199,7 +231,7 @@ impl World<'_> {
         let kept = views(&member.disk);
         let families = differing(&kept, &views(&again));
         let mut unequal = if equal && member.is_archive() {
-            differing(&kept, &views(&self.members[0].disk))
+            differing(&placeless(&kept), &placeless(&views(&self.members[0].disk)))
         } else {
             BTreeSet::new()
         };
@@ -213,6 +245,32 @@ impl World<'_> {
     }
 }
 
+/// Where an envelope lies, and whether it is a text of so long ago.
+struct Lies {
+    slot: Slot,
+    class: Class,
+    time_ms: TimeMs,
+}
+
+impl Lies {
+    fn of(envelope: &Envelope) -> Self {
+        let header = envelope.header();
+        Self { slot: header.slot(), class: Class::of(header.kind), time_ms: header.time_ms }
+    }
+
+    fn before(&self, horizon: TimeMs) -> bool {
+        self.class == Class::Content && self.time_ms < horizon
+    }
+}
+
+/// The digest of a slot, of its content from a time on.
+fn since(disk: &MemoryStore, slot: Slot, from: TimeMs) -> Option<SetSum> {
+    let mut sum = digest::slot(disk, slot).ok()?.state;
+    let range = Range { from: Point { time_ms: from, ..Point::START }, to: None };
+    sum.join(&digest::sum(disk, digest::Tree { slot, class: Class::Content }, &range).ok()?);
+    Some(sum)
+}
+
 fn digests(disk: &MemoryStore) -> Option<Digests> {
     Slot::all().map(|slot| digest::slot(disk, slot).ok().map(|sums| sums.together())).collect()
 }
@@ -223,6 +281,17 @@ fn views(disk: &MemoryStore) -> Views {
     let rows = disk.derived_rows();
     let of_views = rows.iter().filter(|(key, _)| key.first().is_some_and(|family| *family < FAMILIES_OF_KERNEL));
     contents(of_views)
+}
+
+/// The same without the places in one node's log with which vouchers begin.
+fn placeless(views: &Views) -> Views {
+    let vouches = |key: &Bytes| key.first().is_some_and(|family| FAMILIES_OF_VOUCHERS.contains(family));
+    let cut = |value: &Bytes| value.slice(value.len().min(PLACE_BYTES)..);
+    let one = |(at, value): (&(Bytes, Bytes), &Bytes)| {
+        let value = if vouches(&at.0) { cut(value) } else { value.clone() };
+        (at.clone(), value)
+    };
+    views.iter().map(one).collect()
 }
 
 /// The families in which two say different things.

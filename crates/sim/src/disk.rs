@@ -13,6 +13,8 @@ pub(crate) fn empty(planted: Option<Planted>) -> MemoryStore {
         Some(Planted::FlushIsNone) => StoreDefect::FlushIsNone,
         Some(Planted::DerivedUptoLies) => StoreDefect::DerivedUptoLies,
         Some(Planted::ErasedStays) => StoreDefect::ErasedStays,
+        Some(Planted::BitRots) => StoreDefect::BitRots,
+        Some(Planted::AppendRefused) => StoreDefect::AppendRefused,
         Some(Planted::ResultsSwapped | Planted::TimerForgotten | Planted::OrderFromOutside) | None => {
             return MemoryStore::default();
         }

@@ -21,9 +21,13 @@ impl World<'_> {
             let (begins, ends) = (fault.at_ms, fault.ends_ms().min(end - 1).max(fault.at_ms + 1));
             let before = if fault.kind == FaultKind::Crash { fault.amount.unsigned_abs() } else { 0 };
             let victims = fault.nodes.clone();
-            if before > 0 {
-                for node in victims {
+            let copies = matches!(fault.kind, FaultKind::Restore | FaultKind::Copy);
+            let age = fault.amount.unsigned_abs();
+            for node in victims {
+                if before > 0 {
                     self.anyway(node, begins.saturating_sub(before), Event::Checkpoint);
+                } else if copies {
+                    self.anyway(node, begins.saturating_sub(age), Event::BackUp(number));
                 }
             }
             self.anyway(0, begins, Event::FaultBegins(number));
@@ -66,6 +70,8 @@ impl World<'_> {
             FaultKind::Skew => fault.nodes.iter().for_each(|at| self.move_clock(*at, fault.amount)),
             FaultKind::Leave => fault.nodes.iter().for_each(|at| self.leave(*at)),
             FaultKind::Join => {}
+            FaultKind::Restore => fault.nodes.iter().for_each(|at| self.disk_is_lost(*at, number)),
+            FaultKind::Copy => fault.nodes.iter().for_each(|at| self.copy_comes_back(*at, number)),
         }
     }
 
@@ -73,7 +79,7 @@ impl World<'_> {
         let fault = self.plan.faults[number].clone();
         let amount = fault.amount.unsigned_abs();
         match fault.kind {
-            FaultKind::Partition => {
+            FaultKind::Partition | FaultKind::Copy => {
                 self.partitions.remove(&number);
             }
             FaultKind::Loss => {
@@ -82,6 +88,10 @@ impl World<'_> {
             FaultKind::Crash | FaultKind::Leave | FaultKind::Join => {
                 fault.nodes.iter().for_each(|at| self.come_back(*at));
             }
+            FaultKind::Restore => fault.nodes.iter().for_each(|at| {
+                self.come_back(*at);
+                self.owners_look(*at);
+            }),
             FaultKind::DiskFails => fault.nodes.iter().for_each(|at| {
                 self.members[*at].disk.mend();
                 self.members[*at].down += 1;

@@ -23,9 +23,19 @@ pub(crate) fn peer(key: &SecretKey) -> Peer {
 }
 
 impl World<'_> {
-    /// Gives each node its links: a ring, so that the network is one, and others by chance.
+    /// Gives each node its links: a ring, so that the network is one, and others by chance. Archives make a ring of their
+    /// own, and every other node keeps one of them: nobody depends for what he holds on peers that hold less.
     pub(crate) fn lay_links(&mut self) {
         let count = self.places.len();
+        let archives: Vec<usize> = (0..self.members.len()).filter(|at| self.members[*at].is_archive()).collect();
+        for (one, other) in archives.iter().zip(archives.iter().cycle().skip(1)) {
+            self.want_link(*one, *other);
+        }
+        for at in 0..self.members.len() {
+            if let Some(archive) = self.delivery.pick(&archives).copied().filter(|_| !self.members[at].is_archive()) {
+                self.want_link(at, archive);
+            }
+        }
         for at in 0..count {
             self.want_link(at, (at + 1) % count);
             for _ in 0..self.scenario.degree {

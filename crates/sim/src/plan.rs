@@ -24,9 +24,28 @@ pub enum FaultKind {
     Join,
     /// Every link loses `amount` messages of 1,000 besides.
     Loss,
+    /// The disks of the nodes named are gone, and a backup of `amount` ms before is restored: they start behind it.
+    Restore,
+    /// Copies of the directories of the nodes named, made `amount` ms before, are brought back as if they were the
+    /// originals, and the nodes hear of nobody until it is over: their agents go on from where they had been.
+    Copy,
 }
 
 impl FaultKind {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Partition,
+        Self::Crash,
+        Self::SlowDisk,
+        Self::DiskFails,
+        Self::Skew,
+        Self::Leave,
+        Self::Join,
+        Self::Loss,
+        Self::Restore,
+        Self::Copy,
+    ];
+
     /// A word for tables.
     #[must_use]
     pub const fn word(self) -> &'static str {
@@ -39,6 +58,8 @@ impl FaultKind {
             Self::Leave => "leave",
             Self::Join => "join",
             Self::Loss => "loss burst",
+            Self::Restore => "restore",
+            Self::Copy => "directory copied back",
         }
     }
 }
@@ -120,6 +141,9 @@ pub struct Plan {
 /// A week in milliseconds.
 pub(crate) const WEEK_MS: u64 = 7 * 24 * 60 * 60 * 1_000;
 
+/// A day in milliseconds.
+const DAY_MS: u64 = WEEK_MS / 7;
+
 /// A clock is wrong by less than this, in milliseconds: half as much again as peers bear with.
 const SKEW_MS_MAX: u64 = 180_000;
 
@@ -132,10 +156,11 @@ impl Plan {
         }
         let mut chance = Chance::new(seed, "plan");
         let run_ms = scenario.work_ms();
-        // Most runs begin well within a week, some just after it began, some pass into the next.
-        let into_week_ms = match chance.below(4) {
+        // Some runs begin just after a week did, some pass into the next, many pass into another day.
+        let into_week_ms = match chance.below(5) {
             0 => WEEK_MS - run_ms.min(WEEK_MS) / 2,
             1 => 60_000,
+            2 | 3 => (chance.between(1, 6) * DAY_MS).saturating_sub(run_ms * chance.between(1, 9) / 10),
             _ => chance.between(1, 100) * 3_600_000,
         };
         let first = chance.place(HostileKind::ALL.len());
@@ -156,6 +181,7 @@ impl Plan {
 fn draw(chance: &mut Chance, kind: FaultKind, scenario: &Scenario) -> Fault {
     let run_ms = scenario.work_ms();
     let nodes: Vec<usize> = (0..scenario.nodes).collect();
+    let homes: Vec<usize> = (0..scenario.homes).collect();
     let one = |chance: &mut Chance| chance.some(&nodes, 1);
     let at_ms = chance.between(run_ms / 20, run_ms * 17 / 20);
     let longest = run_ms - at_ms;
@@ -187,6 +213,11 @@ fn draw(chance: &mut Chance, kind: FaultKind, scenario: &Scenario) -> Fault {
         FaultKind::Loss => {
             let lost = chance.between(100, 600);
             (within(chance, 5_000, run_ms / 6), Vec::new(), i64::try_from(lost).unwrap_or(0))
+        }
+        FaultKind::Restore | FaultKind::Copy => {
+            // Of a home: there are agents whose logs go on.
+            let before = chance.between(5_000, run_ms / 4).min(at_ms);
+            (within(chance, 2_000, run_ms / 6), chance.some(&homes, 1), i64::try_from(before).unwrap_or(0))
         }
     };
     let at_ms = if kind == FaultKind::Join { 0 } else { at_ms };

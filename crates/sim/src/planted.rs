@@ -21,16 +21,22 @@ pub enum Planted {
     TimerForgotten,
     /// The driver carries out what it was told in an order that differs from run to run.
     OrderFromOutside,
+    /// A crash turns a bit of the last envelope on the disk.
+    BitRots,
+    /// The disk refuses a write although nothing is wrong with it.
+    AppendRefused,
 }
 
 impl Planted {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::FlushIsNone,
         Self::DerivedUptoLies,
         Self::ErasedStays,
         Self::ResultsSwapped,
         Self::TimerForgotten,
         Self::OrderFromOutside,
+        Self::BitRots,
+        Self::AppendRefused,
     ];
 }

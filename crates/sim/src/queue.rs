@@ -43,6 +43,8 @@ pub(crate) enum Event {
     FaultEnds(usize),
     /// Some ms before a crash a checkpoint is written.
     Checkpoint,
+    /// A node's disk is copied, for fault number so.
+    BackUp(usize),
     /// A node that was told to shut down is gone.
     Gone,
     /// A node dies.

@@ -135,6 +135,50 @@ pub enum Violation {
         /// How many places.
         places: usize,
     },
+    /// A branch that a `keep` names does not stand everywhere, or another does.
+    KeepIgnored {
+        /// Where.
+        node: usize,
+        /// Whose.
+        agent: usize,
+        /// How many logs.
+        logs: usize,
+    },
+    /// A node asked honest peers for envelopes although all held the same.
+    Restless {
+        /// Which.
+        node: usize,
+        /// How often.
+        requests: u64,
+    },
+    /// A node asked for envelopes of a log although it had all that anybody has.
+    Needless {
+        /// Which.
+        node: usize,
+        /// How often.
+        requests: u64,
+    },
+    /// All hold the same, and a node does not know that others have what its agents published.
+    Unsent {
+        /// Which.
+        node: usize,
+        /// How many envelopes wait.
+        envelopes: u64,
+    },
+    /// Two nodes of one policy hold the same, and took texts away up to different times.
+    HorizonsDiffer {
+        /// One of them; the first node of the policy is the other.
+        node: usize,
+    },
+    /// A node has texts that it took away, or lacks some that it keeps.
+    RetentionWrong {
+        /// Which.
+        node: usize,
+        /// How many it has that should be gone.
+        kept: usize,
+        /// How many it lacks.
+        lacking: usize,
+    },
     /// The same seed gave another trace.
     Trace {
         /// Once.
@@ -145,6 +189,30 @@ pub enum Violation {
 }
 
 impl Violation {
+    /// The words of all.
+    pub const WORDS: [&'static str; 20] = [
+        "halted",
+        "taken back",
+        "lost",
+        "diverged",
+        "not verified",
+        "digest wrong",
+        "views differ",
+        "views unequal",
+        "bound passed",
+        "honest rejected",
+        "honest blocked",
+        "honest penalised",
+        "forked",
+        "keep ignored",
+        "restless",
+        "needless request",
+        "unsent",
+        "horizons differ",
+        "retention wrong",
+        "trace differs",
+    ];
+
     /// A short word: a replay that shows the same word shows the same defect.
     #[must_use]
     pub const fn word(&self) -> &'static str {
@@ -162,6 +230,12 @@ impl Violation {
             Self::BlockedHonest { .. } => "honest blocked",
             Self::PenalisedHonest { .. } => "honest penalised",
             Self::Forked { .. } => "forked",
+            Self::KeepIgnored { .. } => "keep ignored",
+            Self::Restless { .. } => "restless",
+            Self::Needless { .. } => "needless request",
+            Self::Unsent { .. } => "unsent",
+            Self::HorizonsDiffer { .. } => "horizons differ",
+            Self::RetentionWrong { .. } => "retention wrong",
             Self::Trace { .. } => "trace differs",
         }
     }
@@ -205,6 +279,24 @@ impl fmt::Display for Violation {
             }
             Self::Forked { agent, places } => {
                 write!(out, "the logs of honest agent {agent} hold two envelopes at {places} places")
+            }
+            Self::KeepIgnored { node, agent, logs } => {
+                write!(out, "at node {node} {logs} logs of agent {agent} do not stand as its owner said")
+            }
+            Self::Restless { node, requests } => {
+                write!(out, "node {node} asked honest peers {requests} times for envelopes when all held the same")
+            }
+            Self::Needless { node, requests } => {
+                write!(out, "node {node} asked {requests} times for what it had of a log")
+            }
+            Self::Unsent { node, envelopes } => {
+                write!(out, "{envelopes} envelopes wait in the outbox of node {node} when all hold the same")
+            }
+            Self::HorizonsDiffer { node } => {
+                write!(out, "node {node} prunes like others, and took texts away up to other times")
+            }
+            Self::RetentionWrong { node, kept, lacking } => {
+                write!(out, "node {node} has {kept} texts behind its horizon and lacks {lacking} this side of it")
             }
             Self::Trace { first, second } => {
                 write!(out, "the same seed gave trace {first:016x}, then {second:016x}")

@@ -19,6 +19,7 @@ impl World<'_> {
             return;
         };
         self.coverage.count("requests");
+        self.look_at_request(at, to, &frame);
         self.later(at, ANSWER_MS, Event::Answer { request, result: Err(RequestFailure::Timeout) });
         if !self.is_lost(at, to) {
             let channel = Channel(self.number());

@@ -10,12 +10,6 @@ use crate::world::{Prepare, World};
 /// Bounds are looked at so often, in milliseconds.
 const LOOK_MS: u64 = 15_000;
 
-/// After healing, digests are compared so often, in milliseconds.
-const COMPARE_MS: u64 = 1_000;
-
-/// After the nodes are equal, what is under way comes to rest in this time, in milliseconds.
-const REST_MS: u64 = 3_000;
-
 /// Runs `scenario` with `seed`. The same two, and the same cast, give the same outcome.
 #[must_use]
 pub fn run(scenario: &Scenario, cast: &Cast, seed: u64) -> Outcome {
@@ -25,7 +19,19 @@ pub fn run(scenario: &Scenario, cast: &Cast, seed: u64) -> Outcome {
 /// The same, with something done to each node before its first input.
 #[must_use]
 pub fn run_with(scenario: &Scenario, cast: &Cast, seed: u64, prepare: Prepare<'_>) -> Outcome {
-    let mut world = World::new(scenario, cast, seed, prepare);
+    go(World::new(scenario, cast, seed, prepare))
+}
+
+/// As [`run`], and `watch` is told now and then how far the run has come, in virtual milliseconds.
+#[must_use]
+pub fn run_watched(scenario: &Scenario, cast: &Cast, seed: u64, watch: &dyn Fn(u64)) -> Outcome {
+    let mut world = World::new(scenario, cast, seed, &|_| {});
+    world.watch = Some(watch);
+    go(world)
+}
+
+fn go(mut world: World<'_>) -> Outcome {
+    let scenario = world.scenario;
     world.lay_links();
     world.set_faults();
     world.set_work();
@@ -43,9 +49,7 @@ pub fn run_with(scenario: &Scenario, cast: &Cast, seed: u64, prepare: Prepare<'_
     }
     world.run_until(end);
     world.healed = true;
-    let converged_ms = converge(&mut world, end);
-    let rest = world.now + REST_MS;
-    world.run_until(rest);
+    let converged_ms = world.come_to_rest(end);
     world.check_all(converged_ms.is_some());
     outcome(world, converged_ms)
 }
@@ -56,22 +60,12 @@ fn joins(world: &World<'_>, at: usize) -> u32 {
     u32::try_from(joins.count()).unwrap_or(u32::MAX)
 }
 
-/// Waits until all honest nodes hold the same; says how long that took.
-fn converge(world: &mut World<'_>, end: u64) -> Option<u64> {
-    let last = end + world.scenario.heal_within_s * 1_000;
-    loop {
-        if world.are_equal() {
-            return Some(world.now - end);
-        }
-        if world.now >= last {
-            return None;
-        }
-        let next = world.now + COMPARE_MS;
-        world.run_until(next);
-    }
-}
-
 fn outcome(mut world: World<'_>, converged_ms: Option<u64>) -> Outcome {
+    for member in &world.members {
+        let (checkpoints, pruned) = member.counted();
+        world.coverage.add("checkpoints signed", checkpoints);
+        world.coverage.add("texts that lost their bodies", pruned);
+    }
     let delays = &mut world.delays;
     delays.sort_unstable();
     let of = |share: usize| delays.get((delays.len() * share / 100).min(delays.len().saturating_sub(1)));

@@ -18,6 +18,8 @@ pub struct Scenario {
     pub homes: usize,
     /// How many of them, the last ones, hold two shards of the four only; no homes.
     pub partial: usize,
+    /// How many of them, the last ones before those, take old texts away: the bodies of all days but today's; no homes.
+    pub pruning: usize,
     /// Agents, at home in turn.
     pub agents: usize,
     /// Virtual minutes of work and faults; then everything is healed.
@@ -30,6 +32,12 @@ pub struct Scenario {
     pub hostile: usize,
     /// How often nodes compare digests, in milliseconds.
     pub anti_entropy_ms: u64,
+    /// How often homes sign checkpoints of their agents at most, in milliseconds; 0 for never.
+    pub checkpoint_ms: u64,
+    /// A node that lacks so many envelopes reads a peer's log, in pages of so many bytes: small, so that it happens.
+    pub snapshot_min: u64,
+    /// Bytes of such a page.
+    pub snapshot_page_bytes: u32,
     /// After healing, all honest nodes hold the same within this, in seconds.
     pub heal_within_s: u64,
     /// On how many nodes the views are folded from zero at the end.
@@ -85,17 +93,23 @@ impl Default for Scenario {
             (FaultKind::Leave, 2),
             (FaultKind::Join, 2),
             (FaultKind::Loss, 2),
+            (FaultKind::Restore, 1),
+            (FaultKind::Copy, 1),
         ];
         Self {
             nodes: 12,
-            homes: 12,
-            partial: 0,
+            homes: 8,
+            partial: 2,
+            pruning: 2,
             agents: 24,
             minutes: 30,
             envelopes: 600,
             degree: 6,
             hostile: 2,
             anti_entropy_ms: 30_000,
+            checkpoint_ms: 240_000,
+            snapshot_min: 48,
+            snapshot_page_bytes: 16_384,
             heal_within_s: 600,
             refolded: 2,
             pending_max: 256,
@@ -161,6 +175,10 @@ impl Scenario {
             ("nodes", nodes, 1, NODES_MAX),
             ("homes", number(self.homes), 1, nodes),
             ("partial", number(self.partial), 0, number(self.nodes.saturating_sub(self.homes))),
+            ("pruning", number(self.pruning), 0, number(self.nodes.saturating_sub(self.homes + self.partial))),
+            ("checkpoint_ms", self.checkpoint_ms, 0, 7 * 24 * 3_600_000),
+            ("snapshot_min", self.snapshot_min, 1, 1_000_000),
+            ("snapshot_page_bytes", u64::from(self.snapshot_page_bytes), 1_024, 1_048_576),
             ("agents", number(self.agents), 1, 100_000),
             ("minutes", self.minutes, 1, MINUTES_MAX),
             ("envelopes", number(self.envelopes), 0, 10_000_000),

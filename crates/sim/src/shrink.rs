@@ -18,12 +18,18 @@ pub struct Shrunk {
     pub tries: u32,
 }
 
+/// Who is told of each run that the search makes: how many it made, and the shortest that still fails, in minutes and
+/// faults.
+pub type Tried<'t> = &'t dyn Fn(u32, u64, usize);
+
 /// A search under way.
 struct Search<'s> {
     cast: &'s Cast,
     seed: u64,
     word: &'static str,
     prepare: Prepare<'s>,
+    tried: Tried<'s>,
+    tries: u32,
     left: u32,
     best: Scenario,
     outcome: Outcome,
@@ -49,6 +55,7 @@ impl Search<'_> {
         if same {
             (self.best, self.outcome) = (shorter, outcome);
         }
+        (self.tried)(self.tries - self.left, self.best.minutes, self.faults());
         same
     }
 
@@ -66,11 +73,11 @@ pub fn shrink(
     outcome: Outcome,
     broken: &Violation,
     tries: u32,
-    prepare: Prepare<'_>,
+    (prepare, tried): (Prepare<'_>, Tried<'_>),
 ) -> Shrunk {
     let best = Scenario { plan: Some(outcome.plan.clone()), ..scenario.clone() };
     let (seed, word) = (outcome.seed, broken.word());
-    let mut search = Search { cast, seed, word, prepare, left: tries, best, outcome };
+    let mut search = Search { cast, seed, word, prepare, tried, tries, left: tries, best, outcome };
     // The shortest first: what fails within a minute is read in a minute.
     for part in [16, 8, 4, 2] {
         let minutes = (scenario.minutes / part).max(1);

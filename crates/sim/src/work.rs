@@ -36,6 +36,8 @@ enum Purpose {
     Signed(Box<Writer>, Option<Said>),
     /// An identity operation: the state that it makes.
     Operation(Box<IdentityState>),
+    /// A `keep` of its owner.
+    Keep,
 }
 
 /// Something that was said, to be answered or voted on.
@@ -66,7 +68,8 @@ pub(crate) struct Work {
     waiting: BTreeMap<Ticket, (usize, usize, Purpose)>,
     said: Vec<Said>,
     /// What was acknowledged, and where.
-    pub(crate) acknowledged: BTreeMap<EnvelopeId, usize>,
+    /// Nowhere in particular, when its node's disk was put back to a time before it.
+    pub(crate) acknowledged: BTreeMap<EnvelopeId, Option<usize>>,
 }
 
 impl Work {
@@ -95,6 +98,19 @@ impl Work {
             if let Some((_, agent, purpose)) = self.waiting.remove(&ticket) {
                 self.unanswered(agent, &purpose);
             }
+        }
+    }
+
+    /// What is not in `acknowledged` any more was lost with a disk: an agent registers anew, and rotates its keys no more.
+    pub(crate) fn forget_lost(&mut self, agent: usize, genesis: &EnvelopeId) {
+        let lost = |id: &EnvelopeId| !self.acknowledged.contains_key(id);
+        let of = &mut self.agents[agent];
+        if of.standing == Standing::Registered && lost(genesis) {
+            of.standing = Standing::Unknown;
+        }
+        if of.state.as_ref().is_some_and(|state| lost(&state.operation)) {
+            (of.operations, of.state) = (2, None);
+            of.writers.clear();
         }
     }
 
@@ -148,6 +164,12 @@ impl World<'_> {
             [&self.cast.nodes[at].genesis, &self.cast.agents[agent].genesis].map(|genesis| genesis.bytes().clone());
         let request = LocalRequest::Submit { envelopes: envelopes.to_vec(), rows: vec![], expect: vec![] };
         self.ask_home(at, agent, request, Purpose::Register);
+    }
+
+    /// Its owner says which branches of its logs stand.
+    pub(crate) fn submit_keep(&mut self, at: usize, agent: usize, keep: &Bytes) {
+        let request = LocalRequest::Submit { envelopes: vec![keep.clone()], rows: vec![], expect: vec![] };
+        self.ask_home(at, agent, request, Purpose::Keep);
     }
 
     fn ask_home(&mut self, at: usize, agent: usize, request: LocalRequest, purpose: Purpose) {
@@ -294,7 +316,7 @@ impl World<'_> {
         };
         let now = self.now;
         for (id, _) in &receipt.envelopes {
-            self.work.acknowledged.insert(*id, at);
+            self.work.acknowledged.insert(*id, Some(at));
             self.sent.entry(*id).or_insert(now);
         }
         let ids: Vec<EnvelopeId> = receipt.envelopes.iter().map(|(id, _)| *id).collect();
@@ -312,6 +334,7 @@ impl World<'_> {
                 self.work.agents[agent].writers.insert(writer.scope.clone(), *writer);
                 self.work.said.extend(said.zip(ids.first().copied()).map(|(said, id)| Said { id, ..said }));
             }
+            Purpose::Keep => self.coverage.count("keeps that name a branch"),
             Purpose::Operation(state) => {
                 self.coverage.count("identity operations");
                 let of = &mut self.work.agents[agent];
@@ -349,7 +372,7 @@ impl World<'_> {
 
     /// Agents that were registered, and the bytes of what they were told of.
     pub(crate) fn acknowledged_at(&self, at: usize) -> BTreeSet<EnvelopeId> {
-        self.work.acknowledged.iter().filter(|(_, node)| **node == at).map(|(id, _)| *id).collect()
+        self.work.acknowledged.iter().filter(|(_, node)| **node == Some(at)).map(|(id, _)| *id).collect()
     }
 }
 

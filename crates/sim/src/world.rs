@@ -3,7 +3,9 @@
 
 use crate::cast::Cast;
 use crate::chance::Chance;
+use crate::copies::Backup;
 use crate::disk;
+use crate::forks::Named;
 use crate::gossip::{FrameNo, Frames, GossipSide};
 use crate::hostile::Hostile;
 use crate::plan::Plan;
@@ -19,8 +21,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use tidepool_kernel::memory::{Keys, MemoryStore};
 use tidepool_kernel::{
-    Channel, Effect, GossipId, Input, Node, NodeSettings, Outbox, Peer, RequestId, Ticket, Timer, Verdict,
+    Channel, Effect, GossipId, Input, Node, NodeSettings, Outbox, Peer, RequestId, Retention, Ticket, Timer, Verdict,
 };
+use tidepool_protocol::envelope::LogId;
 use tidepool_protocol::{EnvelopeId, NetworkGenesis, Shard, Slot, TimeMs};
 use tidepool_views::testing::{T0, network};
 use tidepool_views::{Cursor, Envelopes};
@@ -85,6 +88,16 @@ pub(crate) struct Member {
     pub(crate) notified: Cursor,
     /// What it sent to others: frames and answers that hold envelopes.
     pub(crate) spoken: Vec<Bytes>,
+    /// Copies of its disk, by the fault that asks for them.
+    pub(crate) backups: BTreeMap<usize, Backup>,
+    /// When a copy last took the place of its disk.
+    pub(crate) put_back: Option<u64>,
+    /// The logs that this copy knew.
+    pub(crate) known: Option<BTreeSet<LogId>>,
+    /// Whether a copy did that came back as if it were the original.
+    pub(crate) copied: bool,
+    /// What its kernels of earlier lives counted of checkpoints and of bodies taken away.
+    pub(crate) before: (u64, u64),
 }
 
 /// Everything of one run.
@@ -92,6 +105,8 @@ pub(crate) struct World<'w> {
     pub(crate) scenario: &'w Scenario,
     pub(crate) cast: &'w Cast,
     pub(crate) prepare: Prepare<'w>,
+    /// Who is told how far the run has come.
+    pub(crate) watch: Option<&'w dyn Fn(u64)>,
     pub(crate) genesis: NetworkGenesis,
     pub(crate) plan: Plan,
     pub(crate) seed: u64,
@@ -123,6 +138,15 @@ pub(crate) struct World<'w> {
     pub(crate) turns: Chance,
     pub(crate) numbers: u64,
     pub(crate) steps: u64,
+    /// Since when no node has said that it holds something new.
+    pub(crate) quiet_since: u64,
+    /// Whether everybody holds the same, so that nobody has anything to ask for.
+    pub(crate) resting: bool,
+    /// What nodes asked for all the same, and what they asked for although they had it.
+    pub(crate) restless: BTreeMap<usize, u64>,
+    pub(crate) needless: BTreeMap<usize, u64>,
+    /// Branches that a `keep` names.
+    pub(crate) named: Vec<Named>,
 }
 
 impl<'w> World<'w> {
@@ -140,6 +164,7 @@ impl<'w> World<'w> {
             scenario,
             cast,
             prepare,
+            watch: None,
             genesis,
             seed,
             now: 0,
@@ -166,6 +191,11 @@ impl<'w> World<'w> {
             turns: Chance::new(seed ^ outside(scenario), "turns"),
             numbers: 0,
             steps: 0,
+            quiet_since: 0,
+            resting: false,
+            restless: BTreeMap::new(),
+            needless: BTreeMap::new(),
+            named: Vec::new(),
         }
     }
 
@@ -236,11 +266,17 @@ impl<'w> World<'w> {
             Event::FaultBegins(fault) => self.fault_begins(fault),
             Event::FaultEnds(fault) => self.fault_ends(fault),
             Event::Checkpoint => disk::checkpoint(&self.members[at].disk),
+            Event::BackUp(fault) => self.back_up(at, fault),
             Event::Work(agent) => self.work_at(at, agent),
             Event::Gone => self.gone(at),
             Event::Dies => self.dies(at),
             Event::Mischief => self.mischief(at),
-            Event::Look => self.look_at_bounds(),
+            Event::Look => {
+                self.look_at_bounds();
+                if let Some(watch) = self.watch {
+                    watch(self.now);
+                }
+            }
         }
     }
 
@@ -282,6 +318,7 @@ impl<'w> World<'w> {
         place.asked.clear();
         let near = std::mem::take(&mut place.near);
         let member = &mut self.members[at];
+        member.before = member.counted();
         member.node = None;
         member.timers.clear();
         member.frames.clear();
@@ -410,6 +447,7 @@ impl<'w> World<'w> {
             return;
         }
         member.notified = upto;
+        self.quiet_since = self.now;
         let count = usize::try_from(upto.0 - from.0).unwrap_or(usize::MAX);
         for stored in member.disk.stored_after(from, count).unwrap_or_default() {
             if stored.cursor > upto {
@@ -449,13 +487,25 @@ impl Place {
 
 impl Member {
     /// Whether it holds everything.
-    pub(crate) const fn is_archive(&self) -> bool {
-        matches!(self.settings.coverage, tidepool_kernel::Coverage::Archive)
+    pub(crate) fn is_archive(&self) -> bool {
+        matches!(self.settings.coverage, tidepool_kernel::Coverage::Archive) && !self.prunes()
+    }
+
+    /// Whether it takes old texts away.
+    pub(crate) fn prunes(&self) -> bool {
+        self.settings.retention != Retention::ARCHIVE
     }
 
     /// Whether it holds `slot`.
     pub(crate) fn covers(&self, slot: Slot) -> bool {
         self.settings.coverage.holds(slot, self.settings.genesis.params.shards)
+    }
+
+    /// How many checkpoints it signed and how many bodies it took away, in all its lives.
+    pub(crate) fn counted(&self) -> (u64, u64) {
+        let (checkpoints, pruned) = self.before;
+        let counters = self.node.as_ref().map(Node::counters);
+        counters.map_or(self.before, |of| (checkpoints + of.checkpoints, pruned + of.pruned))
     }
 
     fn new(scenario: &Scenario, cast: &Cast, genesis: &NetworkGenesis, seed: u64, at: usize) -> Self {
@@ -464,6 +514,14 @@ impl Member {
         settings.anti_entropy_ms = scenario.anti_entropy_ms;
         settings.seed = Chance::new(seed, "choices").next() ^ u64::try_from(at).unwrap_or(u64::MAX);
         settings.limits.pending_max = scenario.pending_max;
+        settings.limits.snapshot_min = scenario.snapshot_min;
+        settings.limits.snapshot_page_bytes = scenario.snapshot_page_bytes;
+        settings.checkpoint_ms = scenario.checkpoint_ms;
+        let whole = scenario.nodes.saturating_sub(scenario.partial);
+        if at < whole && at + scenario.pruning >= whole {
+            // No day but today fits.
+            settings.retention = Retention { days: 0, bytes_per_shard: 1 };
+        }
         if at + scenario.partial >= scenario.nodes {
             // Neighbours, as a node's duty shards are.
             let first = u16::try_from(seed % 4).unwrap_or(0);
@@ -486,6 +544,11 @@ impl Member {
             turn_ends: false,
             notified: Cursor::START,
             spoken: Vec::new(),
+            backups: BTreeMap::new(),
+            put_back: None,
+            known: None,
+            copied: false,
+            before: (0, 0),
         }
     }
 }

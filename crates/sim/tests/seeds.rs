@@ -10,8 +10,8 @@ use tidepool_sim::{Cast, Scenario, run};
 const FRESH: u64 = 50;
 
 fn small() -> Scenario {
-    let (nodes, homes, partial) = (6, 4, 1);
-    Scenario { nodes, homes, partial, agents: 8, minutes: 4, envelopes: 70, degree: 3, ..Scenario::default() }
+    let few = Scenario { nodes: 6, homes: 4, partial: 1, pruning: 1, ..Scenario::default() };
+    Scenario { agents: 8, minutes: 4, envelopes: 70, degree: 3, ..few }
 }
 
 fn check(seeds: &[u64]) {

@@ -10,7 +10,15 @@ const HOUR: u64 = 60 * 60 * 1_000;
 
 fn newest(epoch: u64, seq: u64, time_ms: u64) -> Option<Newest> {
     let id = EnvelopeId([1; 32]);
-    Some(Newest { epoch: Epoch(epoch), seq, id, time_ms: TimeMs(time_ms), stands: true, follow: Some(id) })
+    Some(Newest {
+        epoch: Epoch(epoch),
+        seq,
+        id,
+        time_ms: TimeMs(time_ms),
+        stands: true,
+        follow: Some(id),
+        cursor: None,
+    })
 }
 
 fn place(newest: Option<Newest>, ahead: Option<u64>, now: u64) -> (u64, u64, bool, u64) {

@@ -156,6 +156,10 @@ impl<S: Store, C: Custody> Node<S, C> {
         if header.kind.is_identity_operation() || header.kind.is_ephemeral() {
             return Ok(Ok(Planned::New(admitted)));
         }
+        if header.time_ms < self.horizon_of(header.kind, header.slot()) {
+            // Peers ask for nothing behind the horizon: where gossip fails, it would stay here.
+            return refused(Refusal::Old { age_ms: self.now.since_ms(header.time_ms) });
+        }
         let log = header.log();
         let follows = match places.get(&log) {
             Some((seq, id)) => header.seq == seq + 1 && header.prev == Some(*id),
@@ -189,8 +193,15 @@ impl<S: Store, C: Custody> Node<S, C> {
         let header = envelope.header();
         let newest = self.newest(header.author, header.key, &header.scope)?;
         let week = Epoch::first_of(TimeMs(self.now.0.max(newest.map_or(0, |newest| newest.time_ms.0))));
+        // What a restore brought may have been gone on from since the backup was made.
+        let brought = newest.and_then(|newest| newest.cursor).is_some_and(|cursor| self.heads.restored.brought(cursor));
+        let taken = self.heads.restored.taken(newest.map(|newest| newest.epoch), self.now);
+        if let Some(epoch) = taken.filter(|taken| *taken == week).and_then(Epoch::next_in_week) {
+            let prev = newest.and_then(|newest| newest.follow);
+            return Ok(LocalError::Conflict { epoch: epoch.0, seq: 0, prev });
+        }
         Ok(match newest {
-            Some(newest) if newest.epoch.week() >= week.week() && newest.stands => {
+            Some(newest) if newest.epoch.week() >= week.week() && newest.stands && !brought => {
                 LocalError::Conflict { epoch: newest.epoch.0, seq: newest.seq + 1, prev: Some(newest.id) }
             }
             // What follows a fork is void: a new log goes on from what stands.

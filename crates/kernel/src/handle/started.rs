@@ -7,6 +7,7 @@ use crate::heads;
 use crate::input::Timer;
 use crate::node::Node;
 use crate::outbox::{self, Item};
+use crate::planted::Defect;
 use crate::retention;
 use crate::store::{Batch, Store, StoreError};
 use tidepool_protocol::limits::SLOTS;
@@ -27,7 +28,9 @@ impl<S: Store, C: Custody> Node<S, C> {
             }
         })?;
         self.fold_the_rest()?;
-        self.heads.restored = heads::restored(&self.store)?;
+        if !self.planted.is(Defect::RestoreForgotten) {
+            self.heads.restored = heads::restored(&self.store)?;
+        }
         self.reload_outbox()?;
         self.forget_cursors()?;
         self.reload_checkpoints()?;

@@ -9,13 +9,14 @@ use bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use tidepool_protocol::TimeMs;
 use tidepool_views::{Cursor, Envelopes, ReadError, Rows, Stored};
 
 /// A row's value, and whether it is a durable row, which nothing gives again.
 type Value = (Bytes, bool);
 
 /// What takes one batch back.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Undo {
     number: u64,
     head: Cursor,
@@ -25,7 +26,7 @@ struct Undo {
     erased: Vec<Stored>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Inner {
     log: BTreeMap<Cursor, Stored>,
     head: Cursor,
@@ -42,6 +43,8 @@ struct Inner {
     cleared: bool,
     fails: bool,
     defect: Option<StoreDefect>,
+    /// Where a bit turned.
+    rotten: Option<Cursor>,
 }
 
 /// How far a flush reaches: fixed when it begins.
@@ -84,7 +87,14 @@ pub enum StoreDefect {
     DerivedUptoLies,
     /// What leaves the log stays in it.
     ErasedStays,
+    /// A crash turns a bit of the last envelope.
+    BitRots,
+    /// One append of so many is refused although there is room.
+    AppendRefused,
 }
+
+/// Which append is refused.
+const REFUSED_EVERY: u64 = 200;
 
 /// The store; clones share what it holds.
 #[derive(Clone, Debug, Default)]
@@ -132,6 +142,23 @@ impl MemoryStore {
 
     fn inner_mut(&self) -> RwLockWriteGuard<'_, Inner> {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A copy of its own of what is durable: a backup, or a directory that somebody copies. Derived rows are folded anew.
+    #[must_use]
+    pub fn durable_copy(&self) -> Self {
+        let copy = Self(Arc::new(RwLock::new(self.inner().clone())));
+        copy.mend();
+        copy.crash_but(0, Remains::Nothing);
+        copy
+    }
+
+    /// Leaves the durable row of a restore at `at`: no log goes on from what it brought.
+    pub fn mark_restored(&self, at: TimeMs) {
+        let mut inner = self.inner_mut();
+        let row = crate::restored_row(inner.head, at);
+        let value = row.value.map(|value| (value, true));
+        inner.put(row.key, value);
     }
 
     /// Begins a flush of everything appended so far.
@@ -187,6 +214,9 @@ impl MemoryStore {
             crash.envelopes_lost += inner.take_back(undo);
         }
         crash.batches_kept = u64::try_from(inner.journal.len()).unwrap_or(u64::MAX);
+        if inner.defect == Some(StoreDefect::BitRots) {
+            inner.rotten = inner.log.keys().next_back().copied();
+        }
         inner.journal.clear();
         inner.durable = inner.head;
         // A checkpoint is written behind the log: never of what is not durable.
@@ -218,6 +248,21 @@ impl MemoryStore {
     #[must_use]
     pub fn all(&self) -> Vec<Stored> {
         self.inner().log.values().cloned().collect()
+    }
+
+    /// The bytes of an envelope of the log as they lie on the disk.
+    #[must_use]
+    pub fn raw(&self, stored: &Stored) -> Bytes {
+        let bytes = stored.envelope.bytes();
+        if self.inner().rotten != Some(stored.cursor) {
+            return bytes.clone();
+        }
+        // The last byte of the header's signature, or of the body that follows it: nothing that verifies either way.
+        let mut rotten = bytes.to_vec();
+        if let Some(last) = rotten.last_mut() {
+            *last ^= 1;
+        }
+        rotten.into()
     }
 
     /// How many envelopes the log holds.
@@ -311,7 +356,8 @@ impl Store for MemoryStore {
     fn append(&mut self, batch: Batch) -> Result<(), StoreError> {
         let mut inner = self.inner_mut();
         let inner = &mut *inner;
-        if inner.fails {
+        let refused = inner.defect == Some(StoreDefect::AppendRefused) && inner.number % REFUSED_EVERY == 1;
+        if inner.fails || refused {
             return Err(StoreError::Write { reason: "told to fail".to_owned() });
         }
         for stored in batch.stored() {

@@ -9,6 +9,7 @@ use crate::custody::Custody;
 use crate::digest::{self, Tree};
 use crate::input::Timer;
 use crate::node::Node;
+use crate::planted::Defect;
 use crate::store::{Batch, Store, StoreError};
 use std::collections::VecDeque;
 use tidepool_protocol::sync::{Class, Point, Range};
@@ -61,7 +62,14 @@ impl<S: Store, C: Custody> Node<S, C> {
     fn begin_pruning(&mut self) -> Result<(), StoreError> {
         let shards = self.rules.genesis().params.shards;
         let plans = plan(&self.store, self.rules.genesis(), self.settings.retention, self.now)?;
-        for plan in plans {
+        for mut plan in plans {
+            if self.planted.is(Defect::HorizonDayLate) {
+                plan.horizon = TimeMs(plan.horizon.0.saturating_sub(DAY_MS));
+            }
+            // What lies behind a horizon nobody asks this node for: what nobody else has yet must lie this side of it.
+            if let Some(unsent) = self.outgoing.oldest_content(plan.shard, shards) {
+                plan.horizon = plan.horizon.min(TimeMs(unsent.0 / DAY_MS * DAY_MS));
+            }
             let row = horizon_of(&self.store, plan.shard)?;
             if plan.horizon > row.horizon {
                 self.turn.write(horizon_row(plan.shard, HorizonRow { horizon: plan.horizon, ..row }));

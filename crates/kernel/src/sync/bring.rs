@@ -14,6 +14,7 @@ use crate::gate::verifier::Lane;
 use crate::gate::{Job, peek};
 use crate::node::Node;
 use crate::peer::{Peer, RequestId};
+use crate::planted::Defect;
 use crate::requests::Purpose;
 use crate::store::{Store, StoreError};
 use bytes::Bytes;
@@ -92,7 +93,7 @@ impl<S: Store, C: Custody> Node<S, C> {
         if next.is_some_and(|next| next <= snapshot.after) {
             return Ok(Then::Malformed);
         }
-        if snapshot.after == 0 {
+        if snapshot.after == 0 || (snapshot.promised.is_none() && self.planted.is(Defect::CursorIsStart)) {
             snapshot.promised = Some(digest);
         }
         envelopes.iter().filter_map(|bytes| peek::id(bytes)).for_each(|id| snapshot.came.add(&id));
@@ -103,13 +104,12 @@ impl<S: Store, C: Custody> Node<S, C> {
         }
         // A set that was the same at the end as at the start was the same in between.
         let same = snapshot.promised == Some(digest);
-        if same && snapshot.came.count < digest.count {
-            return Ok(Then::Lied(Offence::Contradiction));
-        }
         let Some(session) = self.syncing.sessions.get_mut(&from.0) else { return Ok(Then::Ask(Vec::new())) };
         session.reads_log = false;
+        let runs = session.cover.runs();
+        let short = same && snapshot.came.count < digest.count;
         // What came to the peer meanwhile, and whether it kept its word, the digests say.
-        Ok(Then::Ask(vec![Work::Root(session.cover.runs())]))
+        Ok(Then::Ask(vec![if short { Work::Convict(runs) } else { Work::Root(runs) }]))
     }
 
     /// Sends what of an answer is not held to be verified, in parts.

@@ -6,7 +6,6 @@ use super::session::Then;
 use super::work::{IDS_AT_ONCE, Promise, RECONCILE_ROUNDS_MAX, Snapshot, Talk, Work};
 use crate::custody::Custody;
 use crate::digest::{self, Tree};
-use crate::effect::Offence;
 use crate::node::Node;
 use crate::peer::Peer;
 use crate::planted::Defect;
@@ -23,9 +22,8 @@ const GROUP: u16 = 64;
 /// Envelopes that one request fetches by id.
 const FETCH_AT_ONCE: usize = 1_024;
 
-/// A peer's log is read from its start where at least so many envelopes are lacked, and it holds four times what this
-/// node does: what both have comes twice then, and would not be worth it.
-const SNAPSHOT_MIN: u64 = 2_048;
+/// A peer's log is read from its start where it holds so many times what this node does: with less, too much of what comes
+/// is here already.
 const SNAPSHOT_TIMES: u64 = 4;
 
 /// How often one session reads the peer's log to its end, when that moves on meanwhile.
@@ -50,7 +48,7 @@ impl<S: Store, C: Custody> Node<S, C> {
         let theirs = digests.iter().map(|digest| digest.count).fold(0_u64, u64::saturating_add);
         let lacked = theirs.saturating_sub(ours);
         let cursor = self.cursor_at(&peer)?;
-        if lacked < SNAPSHOT_MIN {
+        if lacked < self.settings.limits.snapshot_min {
             if cursor.is_some() {
                 self.set_cursor(peer, None);
             }
@@ -88,8 +86,10 @@ impl<S: Store, C: Custody> Node<S, C> {
             let ours = self.digest_of(run)?;
             let by_count = self.planted.is(Defect::CountsOnly) && ours.count == theirs.count;
             if ours == *theirs || by_count {
-                let gone = self.outgoing.covered(run);
-                self.turn.write_all_lazily(gone);
+                if !self.planted.is(Defect::OutboxForEver) {
+                    let gone = self.outgoing.covered(run);
+                    self.turn.write_all_lazily(gone);
+                }
                 continue;
             }
             if theirs.count == 0 {
@@ -190,7 +190,8 @@ impl<S: Store, C: Custody> Node<S, C> {
             }
             None => {}
         }
-        work.extend(self.fetches(tree.class, &step.need)?);
+        let found = step.need.len() - usize::from(self.planted.is(Defect::LastNeedForgotten) && !step.need.is_empty());
+        work.extend(self.fetches(tree.class, &step.need[..found])?);
         Ok(Then::Ask(work))
     }
 
@@ -223,12 +224,12 @@ impl<S: Store, C: Custody> Node<S, C> {
     }
 
     /// The digest of a range of which less came than was promised, once more: unchanged, it convicts the peer.
-    pub(super) fn confirmed(promise: &Promise, parts: &[Part]) -> Then {
+    pub(super) fn confirmed(&self, peer: Peer, promise: &Promise, parts: &[Part]) -> Vec<Work> {
         match parts {
             [part] if (part.count, part.fingerprint) == (promise.digest.count, promise.digest.fingerprint) => {
-                Then::Lied(Offence::Contradiction)
+                self.convict(&peer)
             }
-            _ => Then::Ask(Vec::new()),
+            _ => Vec::new(),
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::gate::bucket::{Buckets, Rate};
 use crate::input::RequestFailure;
 use crate::node::{Node, Phase};
 use crate::peer::{Peer, RequestId};
+use crate::planted::Defect;
 use crate::requests::Purpose;
 use crate::settings::Limits;
 use crate::store::{Store, StoreError};
@@ -275,7 +276,7 @@ impl<S: Store, C: Custody> Node<S, C> {
             // Who lets so much wait for identities brings them before anything more.
             let session = self.syncing.sessions.get_mut(&peer).filter(|_| !crowded);
             let Some(work) = session.and_then(|session| session.next(now)) else { break };
-            let request = work.request();
+            let request = work.request(self.settings.limits.snapshot_page_bytes);
             let id = self.ask(peer, &request, Purpose::Session);
             if let Some(session) = self.syncing.sessions.get_mut(&peer) {
                 session.under_way.insert(id, work);
@@ -314,7 +315,12 @@ impl<S: Store, C: Custody> Node<S, C> {
                 | RequestFailure::Timeout
                 | RequestFailure::Protocol
                 | RequestFailure::Closed,
-            ) => return self.end_session(&peer),
+            ) => {
+                if self.planted.is(Defect::SilentBlocked) {
+                    self.out.push(Effect::Block(peer));
+                }
+                return self.end_session(&peer);
+            }
         };
         session.progress = now;
         match self.take_session_answer(peer, request, work, answer)? {
@@ -354,11 +360,14 @@ impl<S: Store, C: Custody> Node<S, C> {
             (Work::Root(runs), SyncAnswer::Digests { digests, covers }) if runs.len() == digests.len() => {
                 self.root_came(peer, &runs, &digests, &Cover::new(covers))?
             }
+            (Work::Convict(runs), SyncAnswer::Digests { digests, covers }) if runs.len() == digests.len() => {
+                self.agree_on_cover(peer, Cover::new(covers)).unwrap_or(Then::Lied(Offence::Contradiction))
+            }
             (Work::Runs(runs), SyncAnswer::Digests { digests, .. }) if runs.len() == digests.len() => {
                 Then::Ask(self.compare_runs(&runs, &digests)?)
             }
             (Work::Split(tree, range), SyncAnswer::Parts(parts)) => Then::Ask(self.compare_parts(tree, range, &parts)?),
-            (Work::Confirm(_, promise), SyncAnswer::Parts(parts)) => Self::confirmed(&promise, &parts),
+            (Work::Confirm(_, promise), SyncAnswer::Parts(parts)) => Then::Ask(self.confirmed(peer, &promise, &parts)),
             (Work::Reconcile(tree, range, talk), SyncAnswer::Reconciled(message)) => {
                 self.reconciled(tree, range, &talk, &message)?
             }
@@ -380,6 +389,7 @@ impl<S: Store, C: Custody> Node<S, C> {
                 | Work::Runs(_)
                 | Work::Split(..)
                 | Work::Confirm(..)
+                | Work::Convict(_)
                 | Work::Reconcile(..)
                 | Work::Ids(..)
                 | Work::Page(..)
@@ -392,7 +402,7 @@ impl<S: Store, C: Custody> Node<S, C> {
 
     /// Whether what the session compares is what both cover, as the peer says now; if not, it begins anew.
     pub(super) fn agree_on_cover(&mut self, peer: Peer, theirs: Cover) -> Option<Then> {
-        let common = self.cover.both(&theirs);
+        let common = if self.planted.is(Defect::HorizonDeaf) { self.cover.clone() } else { self.cover.both(&theirs) };
         self.syncing.covers.insert(peer, theirs);
         let session = self.syncing.sessions.get_mut(&peer)?;
         if session.cover == common {
@@ -401,6 +411,11 @@ impl<S: Store, C: Custody> Node<S, C> {
         session.cover = common.clone();
         session.roots += 1;
         Some(if session.roots > ROOTS_MAX { Then::Malformed } else { Then::Ask(vec![Work::Root(common.runs())]) })
+    }
+
+    /// What is asked of a peer that seems to lie: one that began to prune meanwhile has said so before it did.
+    pub(super) fn convict(&self, peer: &Peer) -> Vec<Work> {
+        self.syncing.sessions.get(peer).map(|session| Work::Convict(session.cover.runs())).into_iter().collect()
     }
 
     /// A part of the envelopes of an answer is written.

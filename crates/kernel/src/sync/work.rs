@@ -30,6 +30,8 @@ pub(super) enum Work {
     Page(Tree, Range, Promise),
     /// A range of which less came than was promised: does the peer still promise it?
     Confirm(Tree, Promise),
+    /// A peer contradicts itself: unless it covers something else than it did, it lied.
+    Convict(Vec<SlotRun>),
     /// Envelopes by their ids, which the peer offered.
     Fetch(Class, Vec<EnvelopeId>),
     /// The peer's log from a cursor on.
@@ -72,10 +74,10 @@ pub(super) struct Snapshot {
 }
 
 impl Work {
-    pub(super) fn request(&self) -> SyncRequest {
+    pub(super) fn request(&self, page_bytes: u32) -> SyncRequest {
         let bytes = u32::try_from(ENVELOPES_BYTES_MAX).unwrap_or(u32::MAX);
         match self {
-            Self::Root(runs) | Self::Runs(runs) => SyncRequest::Digest(runs.clone()),
+            Self::Root(runs) | Self::Runs(runs) | Self::Convict(runs) => SyncRequest::Digest(runs.clone()),
             Self::Split(Tree { slot, class }, range) => {
                 SyncRequest::Split { slot: *slot, class: *class, range: *range, parts: PARTS_MAX }
             }
@@ -92,7 +94,9 @@ impl Work {
                 SyncRequest::Split { slot: *slot, class: *class, range: promise.range, parts: 1 }
             }
             Self::Fetch(_, ids) => SyncRequest::Fetch(ids.clone()),
-            Self::Snapshot(snapshot) => SyncRequest::Snapshot { of: snapshot.of.clone(), after: snapshot.after, bytes },
+            Self::Snapshot(snapshot) => {
+                SyncRequest::Snapshot { of: snapshot.of.clone(), after: snapshot.after, bytes: page_bytes }
+            }
         }
     }
 
@@ -104,7 +108,7 @@ impl Work {
     /// What content has to wait for is state: identities come before what is said by them.
     pub(super) fn class(&self) -> Class {
         match self {
-            Self::Root(_) => Class::State,
+            Self::Root(_) | Self::Convict(_) => Class::State,
             Self::Runs(runs) => runs.iter().map(|run| run.class).min().unwrap_or(Class::Content),
             Self::Split(tree, _)
             | Self::Reconcile(tree, ..)

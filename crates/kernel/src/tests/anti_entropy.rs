@@ -218,7 +218,9 @@ fn fingerprint(count: u64) -> Fingerprint {
 
 #[test]
 fn a_page_that_is_less_than_its_digest_convicts_only_who_says_that_digest_again() {
-    for (again, convicted) in [(3, true), (0, false)] {
+    // Who has begun to prune meanwhile says so before it does, and is acquitted.
+    let pruned = Horizon { first: claimed(), last: claimed(), from: START };
+    for (again, horizon, convicted) in [(3, None, true), (3, Some(pruned), false), (0, None, false)] {
         let mut spoken = Spoken::new();
         let (request, asked) = spoken.until_it_asks_more(3);
         assert!(matches!(asked, SyncRequest::Range { .. }), "{asked:?}");
@@ -227,6 +229,14 @@ fn a_page_that_is_less_than_its_digest_convicts_only_who_says_that_digest_again(
         assert!(matches!(asked, SyncRequest::Split { parts: 1, .. }), "{asked:?}");
         let part = Part { to: None, count: again, fingerprint: fingerprint(again) };
         spoken.answer(request, &SyncAnswer::Parts(vec![part]));
+        if again > 0 {
+            let (request, asked) = spoken.asked().unwrap();
+            let SyncRequest::Digest(runs) = asked else { panic!("{asked:?}") };
+            assert_eq!(spoken.offences(), []);
+            let covers = Cover::of(&Coverage::Archive, &network()).pruned(horizon.as_slice()).horizons().to_vec();
+            let digest = Digest { count: again, fingerprint: fingerprint(again) };
+            spoken.answer(request, &SyncAnswer::Digests { digests: vec![digest; runs.len()], covers });
+        }
         assert_eq!(spoken.offences(), if convicted { vec![Offence::Contradiction] } else { vec![] });
         assert_eq!(spoken.node.counters().offences, u64::from(convicted));
     }

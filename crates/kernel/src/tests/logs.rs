@@ -5,7 +5,7 @@ use crate::heads::restored_row;
 use crate::store::{Batch, Store};
 use tidepool_protocol::body::{Body, Checkpoint, checkpoint_message};
 use tidepool_protocol::signer::{Domain, verify_signature};
-use tidepool_protocol::{Bundle, Envelope, Header, Verified};
+use tidepool_protocol::{Bundle, Envelope, Epoch, Header, Verified, limits};
 use tidepool_views::testing::Writer;
 use tidepool_views::{Envelopes, logs};
 
@@ -53,6 +53,64 @@ fn a_restored_store_opens_new_logs_though_nobody_is_there_to_ask() {
     world.net.restart(0);
     let later = world.post(0, "after another start");
     assert_eq!(header(&world, 0, &later).seq, 2, "a start alone opens nothing");
+}
+
+/// The original may have begun these after the backup was made, and peers that would say so may be out of reach.
+#[test]
+fn what_a_backup_does_not_know_begins_in_a_further_log() {
+    let mut world = World::new(33, Faults::NONE, 1, 2);
+    world.register(0);
+    world.register(1);
+    let known = world.post(0, "before the backup");
+    let of_another = world.post(1, "before the backup, too");
+    let to_next_week = T0.plus_ms(limits::WEEK_S * 1_000).since_ms(world.net.now);
+    world.net.run(to_next_week + 60_000);
+    let mut store = world.net.store(0).clone();
+    let mark = restored_row(Store::head(&store), world.net.now);
+    world.net.crash(0);
+    store.append(Batch::new(vec![], vec![], vec![mark], vec![])).unwrap();
+    store.flush();
+    world.net.restart(0);
+    let first = Epoch::first_of(world.net.now);
+    let id = world.post(0, "in a week of which the backup knows nothing");
+    let of = header(&world, 0, &id);
+    assert_eq!((of.epoch.0, of.seq, of.prev), (first.0 + 1, 0, Some(known)));
+    let introductions: Scope = "c/introductions".parse().unwrap();
+    let ticket = world.compose(0, vec![Compose { scope: introductions, ..post("where it never was") }]);
+    world.net.run(50);
+    let id = world.done(0, ticket).envelopes[0].0;
+    assert_eq!((header(&world, 0, &id).epoch.0, header(&world, 0, &id).prev), (first.0 + 1, None));
+
+    // Who keeps its own keys is told the same.
+    let mut own = twin(&world, 1, Some(&of_another));
+    (own.epoch, own.seq) = (first, 7);
+    let ticket = world.submit(0, vec![own.post("at a place that the home does not know").bytes().clone()]);
+    world.net.run(50);
+    let expected = LocalError::Conflict { epoch: first.0 + 1, seq: 0, prev: Some(of_another) };
+    assert_eq!(world.reply(0, ticket), Err(expected));
+    (own.epoch, own.seq, own.prev) = (Epoch(first.0 + 1), 0, Some(of_another));
+    let ticket = world.submit(0, vec![own.post("as it was told").bytes().clone()]);
+    world.net.run(50);
+    assert_eq!(world.done(0, ticket).envelopes.len(), 1);
+}
+
+#[test]
+fn a_self_signing_agent_whose_home_was_restored_is_told_of_a_new_log() {
+    let mut world = World::new(34, Faults::NONE, 1, 1);
+    world.register(0);
+    let known = world.post(0, "before the backup");
+    let mut store = world.net.store(0).clone();
+    let mark = restored_row(Store::head(&store), world.net.now);
+    world.net.crash(0);
+    store.append(Batch::new(vec![], vec![], vec![mark], vec![])).unwrap();
+    store.flush();
+    world.net.restart(0);
+    let mut own = twin(&world, 0, Some(&known));
+    own.seq += 5;
+    let ticket = world.submit(0, vec![own.post("further on than the backup").bytes().clone()]);
+    world.net.run(50);
+    let expected = LocalError::Conflict { epoch: own.epoch.0 + 1, seq: 0, prev: Some(known) };
+    assert_eq!(world.reply(0, ticket), Err(expected));
 }
 
 #[test]

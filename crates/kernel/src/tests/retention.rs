@@ -189,3 +189,36 @@ fn kept_of_own(world: &World, ids: &[EnvelopeId], day: u64) -> u64 {
     };
     ids.iter().filter_map(of).sum()
 }
+
+/// What lies behind a horizon nobody asks for. A home that was alone for days has what nobody else has.
+#[test]
+fn a_horizon_waits_for_what_no_peer_has_yet() {
+    let mut world = World::with(42, Faults::NONE, 2, 1, &|settings| {
+        settings.anti_entropy_ms = 10 * 60 * 1_000;
+        settings.checkpoint_ms = 0;
+        settings.retention = if settings.seed == 42 { TWO_DAYS } else { Retention::ARCHIVE };
+    });
+    world.register(0);
+    let alone = world.post(0, "to nobody");
+    world.net.run(5 * DAY_MS);
+    world.net.connect(0, 1);
+    world.net.run(60 * 60 * 1_000);
+    assert!(world.holds(1, &alone), "what was said alone never reached anybody");
+    // Now that a peer has it, the horizon moves.
+    world.net.run(DAY_MS);
+    let slot = general().slot();
+    let horizon = (world.net.now.0 / DAY_MS - 2) * DAY_MS;
+    assert_eq!(world.net.node(0).unwrap().cover().from(slot), Some(TimeMs(horizon)));
+
+    // Nor does a clock that was set back make a home say what nobody would ask for.
+    let author = world.agents[0].author();
+    let items = vec![post("a minute too early")];
+    let request = LocalRequest::Compose { author, items, rows: vec![], expect: vec![] };
+    let (mut out, early) = (crate::Outbox::default(), TimeMs(horizon - 60_000));
+    let node = world.net.node_mut(0).unwrap();
+    node.step(crate::Input::Local { ticket: Ticket(9_000), request }, early, &mut out);
+    node.step(crate::Input::TurnEnded, early, &mut out);
+    let newest = world.net.store(0).all().pop().unwrap();
+    assert_eq!((newest.origin, newest.envelope.header().kind), (Origin::Local, Kind::POST));
+    assert_eq!(newest.envelope.header().time_ms, TimeMs(horizon), "it lies behind the horizon");
+}

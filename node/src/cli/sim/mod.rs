@@ -10,10 +10,10 @@ use progress::Progress;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use table::{Report, Row};
-use tidepool_sim::{Cast, Coverage, Outcome, Scenario, Violation, run, shrink};
+use tidepool_sim::{Cast, Coverage, Outcome, Scenario, Violation, run, run_watched, shrink};
 
 /// Every so many seeds one is run twice: the same seed gives the same trace.
 const TWICE_EVERY: u64 = 25;
@@ -97,8 +97,10 @@ fn scenario_of(run: &Run) -> Result<Scenario, Failure> {
         }
     };
     if let Some(nodes) = run.nodes {
-        // As many homes as before, as far as there are nodes for them.
-        scenario.homes = scenario.homes.min(nodes).max(1);
+        // As many of each sort as before, as far as there are nodes for them.
+        scenario.partial = scenario.partial.min(nodes / 4);
+        scenario.pruning = scenario.pruning.min(nodes / 4);
+        scenario.homes = scenario.homes.min(nodes - scenario.partial - scenario.pruning).max(1);
         scenario.hostile = scenario.hostile.min(nodes);
         scenario.nodes = nodes;
     }
@@ -143,19 +145,34 @@ fn run_all(run: &Run) -> Result<Exit, Failure> {
         }
     });
     let elapsed = began.elapsed();
-    shared.progress.finish();
-    let mut outcomes = shared.outcomes.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let progress = &shared.progress;
+    let mut outcomes = std::mem::take(&mut *shared.outcomes.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
     outcomes.sort_by_key(|(outcome, _)| outcome.seed);
     let mut report = Report::new(&outcomes, jobs, elapsed);
-    for (outcome, _) in &outcomes {
-        if let Some(broken) = outcome.violations.first() {
-            match replay(run, &scenario, &cast, outcome, broken) {
-                Ok(replay) => report.replays.push(replay),
-                // The report of all seeds is worth more than the file of one.
-                Err(failure) => eprintln!("tidepool: no replay of seed {}: {}", outcome.seed, failure.message),
-            }
+    let failing: Vec<&Outcome> =
+        outcomes.iter().map(|(outcome, _)| outcome).filter(|outcome| !outcome.is_good()).collect();
+    // Of each failing seed one thread looks for the shortest replay.
+    let (next, replays) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..jobs.min(failing.len()) {
+            scope.spawn(|| {
+                while let Some(outcome) = failing.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    match replay(run, (&scenario, &cast), outcome, progress) {
+                        Ok(replay) => {
+                            replays.lock().unwrap_or_else(std::sync::PoisonError::into_inner).extend(replay);
+                        }
+                        // The report of all seeds is worth more than the file of one.
+                        Err(failure) => {
+                            progress.say(&format!("tidepool: no replay of seed {}: {}", outcome.seed, failure.message));
+                        }
+                    }
+                }
+            });
         }
-    }
+    });
+    progress.finish();
+    report.replays = replays.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    report.replays.sort_by_key(|replay| replay.seed);
     if run.json {
         output::print_json(&report)?;
     } else {
@@ -172,7 +189,11 @@ impl Shared<'_> {
                 return;
             }
             let began = Instant::now();
-            let mut outcome = run(self.scenario, self.cast, seed);
+            let whole_s = self.scenario.work_ms() / 1_000;
+            let watch = |ms: u64| {
+                self.progress.reached(&|| format!("seed {seed}: {} of {whole_s} virtual seconds", ms / 1_000));
+            };
+            let mut outcome = run_watched(self.scenario, self.cast, seed, &watch);
             let took = began.elapsed();
             if seed.is_multiple_of(TWICE_EVERY) || self.run.seeds.end - self.run.seeds.start == 1 {
                 let again = run(self.scenario, self.cast, seed);
@@ -181,8 +202,8 @@ impl Shared<'_> {
                     outcome.violations.push(Violation::Trace { first, second });
                 }
             }
-            if let Some(broken) = outcome.violations.first() {
-                self.progress.say(&format!("seed {seed}: {broken}"));
+            if !outcome.violations.is_empty() {
+                self.progress.say(&format!("seed {seed}: {}", table::told(&outcome)));
             }
             self.progress.done();
             let mut outcomes = self.outcomes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -194,22 +215,30 @@ impl Shared<'_> {
 /// Looks for the shortest replay of a failing seed, and writes it down.
 fn replay(
     run: &Run,
-    scenario: &Scenario,
-    cast: &Cast,
+    (scenario, cast): (&Scenario, &Cast),
     outcome: &Outcome,
-    broken: &Violation,
-) -> Result<table::Replay, Failure> {
-    let shrunk = shrink(scenario, cast, outcome.clone(), broken, run.tries, &|_| {});
+    progress: &Progress,
+) -> Result<Option<table::Replay>, Failure> {
+    let Some(broken) = outcome.violations.first() else { return Ok(None) };
+    let tried = |tries: u32, minutes: u64, faults: usize| {
+        let (seed, most) = (outcome.seed, run.tries);
+        progress.reached(&|| {
+            format!(
+                "seed {seed} fails within {minutes} virtual minutes, {faults} faults, after {tries} of {most} tries"
+            )
+        });
+    };
+    let shrunk = shrink(scenario, cast, outcome.clone(), broken, run.tries, (&|_| {}, &tried));
     let path = run.replays.join(format!("sim-{}.toml", outcome.seed));
     write(&path, &text_of(&shrunk.scenario)?)?;
-    Ok(table::Replay {
+    Ok(Some(table::Replay {
         seed: outcome.seed,
-        broken: broken.to_string(),
+        broken: table::told(outcome),
         faults: shrunk.scenario.plan.as_ref().map_or(0, |plan| plan.faults.len()),
         minutes: shrunk.scenario.minutes,
         tries: shrunk.tries,
         command: format!("tidepool sim run --scenario {} --seeds {}", path.display(), outcome.seed),
-    })
+    }))
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Failure> {

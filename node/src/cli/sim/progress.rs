@@ -20,7 +20,7 @@ impl Progress {
     pub(super) fn new(count: u64, quiet: bool) -> Self {
         let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         let bar = ProgressBar::with_draw_target(Some(count), target);
-        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} seeds  {elapsed} gone, {eta} to go");
+        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} seeds  {elapsed} gone, {eta} to go  {msg}");
         if let Ok(style) = style {
             bar.set_style(style);
         }
@@ -39,6 +39,19 @@ impl Progress {
     /// One more is done.
     pub(super) fn done(&self) {
         self.bar.inc(1);
+        self.show(&String::new);
+    }
+
+    /// The run of a seed, or the search for its replay, has come so far.
+    pub(super) fn reached(&self, how_far: &dyn Fn() -> String) {
+        if !self.quiet && !self.bar.is_hidden() {
+            self.bar.set_message(how_far());
+        }
+        self.show(how_far);
+    }
+
+    /// Where no terminal redraws the bar, a line now and then.
+    fn show(&self, how_far: &dyn Fn() -> String) {
         if self.quiet || !self.bar.is_hidden() {
             return;
         }
@@ -46,7 +59,9 @@ impl Progress {
         if last.elapsed() >= PLAIN_EVERY {
             *last = Instant::now();
             let (done, count) = (self.bar.position(), self.bar.length().unwrap_or(0));
-            eprintln!("{done} of {count} seeds after {} s", self.began.elapsed().as_secs());
+            let (gone, how_far) = (self.began.elapsed().as_secs(), how_far());
+            let between = if how_far.is_empty() { "" } else { ": " };
+            eprintln!("{done} of {count} seeds after {gone} s{between}{how_far}");
         }
     }
 

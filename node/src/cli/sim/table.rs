@@ -21,6 +21,8 @@ pub(super) struct Row {
     delay_p99_ms: u32,
     trace: String,
     violations: Vec<String>,
+    /// The same by kind, in words.
+    broken: String,
     real_ms: u64,
 }
 
@@ -53,16 +55,26 @@ pub(super) struct Report {
     pub(super) replays: Vec<Replay>,
 }
 
-const FAULTS: [FaultKind; 8] = [
-    FaultKind::Partition,
-    FaultKind::Crash,
-    FaultKind::SlowDisk,
-    FaultKind::DiskFails,
-    FaultKind::Skew,
-    FaultKind::Leave,
-    FaultKind::Join,
-    FaultKind::Loss,
-];
+/// Violations that are written out for one seed.
+const TOLD: usize = 3;
+
+/// What a failing seed broke: the first violations in full, then how often each kind occurred.
+pub(super) fn told(outcome: &Outcome) -> String {
+    let mut first: Vec<String> = outcome.violations.iter().take(TOLD).map(ToString::to_string).collect();
+    if outcome.violations.len() > TOLD {
+        first.push(format!("in all {}", kinds(outcome)));
+    }
+    first.join("; ")
+}
+
+/// Every kind of violation of a seed, with how often it occurred.
+fn kinds(outcome: &Outcome) -> String {
+    let mut kinds: BTreeMap<&'static str, u64> = BTreeMap::new();
+    for violation in &outcome.violations {
+        *kinds.entry(violation.word()).or_default() += 1;
+    }
+    kinds.iter().map(|(word, times)| format!("{word} {times}")).collect::<Vec<_>>().join(", ")
+}
 
 impl Row {
     pub(super) fn new(outcome: &Outcome, took: Duration) -> Self {
@@ -83,6 +95,7 @@ impl Row {
             delay_p99_ms: outcome.delay_ms.1,
             trace: format!("{:016x}", outcome.trace),
             violations: outcome.violations.iter().map(ToString::to_string).collect(),
+            broken: kinds(outcome),
             real_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         }
     }
@@ -94,7 +107,7 @@ impl Row {
             self.envelopes.to_string(),
             self.converged_ms.map_or_else(|| "never".to_owned(), |ms| format!("{} s", ms / 1_000)),
             self.trace.clone(),
-            if self.violations.is_empty() { "good".to_owned() } else { format!("{} BROKEN", self.violations.len()) },
+            if self.violations.is_empty() { "good".to_owned() } else { format!("BROKEN: {}", self.broken) },
             faults.join(", "),
         ]
     }
@@ -104,7 +117,7 @@ impl Report {
     pub(super) fn new(outcomes: &[(Outcome, Duration)], jobs: usize, real: Duration) -> Self {
         let runs = super::rows(outcomes);
         let mut seeds_with = BTreeMap::new();
-        let words = FAULTS.map(FaultKind::word).into_iter().chain(HostileKind::ALL.map(HostileKind::word));
+        let words = FaultKind::ALL.map(FaultKind::word).into_iter().chain(HostileKind::ALL.map(HostileKind::word));
         for word in words {
             let count = runs.iter().filter(|row| row.faults.contains_key(word)).count();
             seeds_with.insert(word, u64::try_from(count).unwrap_or(u64::MAX));
