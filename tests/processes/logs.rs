@@ -88,6 +88,20 @@ fn a_backup_that_is_restored_elsewhere_goes_on_without_a_fork() {
     // Nothing is restored over anything, and of a stopped node a backup is made from its files.
     let refused = run(&["restore", &file, "--data-dir", text(&pool)]);
     assert_eq!(refused.status.code(), Some(4), "{}", String::from_utf8_lossy(&refused.stderr));
+    // Of a damaged backup nothing is left, neither keys nor half a store.
+    let damaged = directory.path().join("damaged.backup");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let at = bytes.len() * 9 / 10;
+    bytes[at] ^= 1;
+    std::fs::write(&damaged, bytes).unwrap();
+    let (new, empty) = (directory.path().join("new"), directory.path().join("empty"));
+    std::fs::create_dir(&empty).unwrap();
+    for place in [&new, &empty] {
+        let failed = run(&["restore", text(&damaged), "--data-dir", text(place)]);
+        assert_eq!(failed.status.code(), Some(1), "{}", String::from_utf8_lossy(&failed.stderr));
+    }
+    assert!(!new.exists(), "a directory that was not there before");
+    assert_eq!(std::fs::read_dir(&empty).unwrap().count(), 0, "a directory that was there and empty");
     assert_eq!(peer.stop(), 0);
     let of_stopped = directory.path().join("peer.backup");
     let made = done(&["backup", text(&of_stopped), "--data-dir", text(&peer.pool()), "--json"]);
@@ -180,6 +194,16 @@ fn two_copies_that_run_at_one_time_fork_alike_everywhere_and_a_keep_names_the_br
         assert!(!left_posts.iter().chain(&right_posts).any(|id| is_shown(node, id)), "a branch of a fork is shown");
     }
 
+    // Both homes raise an alarm, and say why such a post is not shown; other nodes have no alarm to raise.
+    for node in [&left, &right] {
+        wait_for("the alarm", || gauge(node, "tidepool_home_forks_total").filter(|forks| *forks > 0));
+    }
+    let said = std::fs::read_to_string(directory.path().join("left/log")).unwrap();
+    assert!(said.contains("signed two envelopes at one place of its log"), "the fork is not in the log");
+    assert_eq!(gauge(&one, "tidepool_home_forks_total"), Some(0));
+    let void = one.get(&format!("/api/v1/posts/{}", left_posts[0]));
+    assert_eq!(void["code"], "VOID", "{void}");
+
     // Whoever goes on does so in a new log behind what stands, so it is not void.
     let beyond = left.say(key, "Beyond the fork");
     for node in all {
@@ -203,7 +227,10 @@ fn two_copies_that_run_at_one_time_fork_alike_everywhere_and_a_keep_names_the_br
     let phrase = directory.path().join("phrase");
     std::fs::write(&phrase, registered["recovery_phrase"].as_str().unwrap()).unwrap();
     let head = right_posts.last().unwrap();
-    done(&["identity", "keep", "--head", head, "--phrase-file", text(&phrase), "--api", left.api(), "--json"]);
+    let said = run(&["identity", "keep", "--head", head, "--phrase-file", text(&phrase), "--api", left.api()]);
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    assert!(said.contains("signed in c/general this stands now, on every node: places 0 to"), "{said}");
+    assert!(said.contains(head), "{said}");
     for node in all {
         wait_shown("the kept branch", node, &right_posts);
         wait_shown("what stood before", node, &before);

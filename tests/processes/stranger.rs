@@ -86,6 +86,14 @@ impl Author {
 
     /// Its next post in `general`, signed at `time_ms`.
     pub fn post(&mut self, title: &str, time_ms: TimeMs) -> Verified<Envelope> {
+        let envelope = self.fork(title, time_ms);
+        self.seq += 1;
+        self.prev = Some(envelope.id());
+        envelope
+    }
+
+    /// A post where its next one stands; the next one stands there, too.
+    pub fn fork(&mut self, title: &str, time_ms: TimeMs) -> Verified<Envelope> {
         let body = Post {
             salt: Salt([9; 16]),
             post_type: PostType::Text,
@@ -93,7 +101,7 @@ impl Author {
             content: "from a stranger".to_owned(),
             url: None,
         };
-        let envelope = Draft {
+        Draft {
             network: NetworkGenesis::development().id(),
             author: self.id.into(),
             auth: self.chain[1].id(),
@@ -105,10 +113,7 @@ impl Author {
             kind: Post::KIND,
             body: body.encode().unwrap(),
         }
-        .sign(&self.key);
-        self.seq += 1;
-        self.prev = Some(envelope.id());
-        envelope
+        .sign(&self.key)
     }
 }
 

@@ -11,7 +11,7 @@ const DAY_S: u64 = 24 * 60 * 60;
 
 /// `time` as `YYYY-MM-DDThh:mm:ss.mmmZ`; times after the year 9999 are held there.
 #[must_use]
-pub(crate) fn iso(time: TimeMs) -> String {
+pub fn iso(time: TimeMs) -> String {
     let ms = time.0.min(END_MS);
     let seconds = ms / 1000;
     let (year, month, day) = civil(seconds / DAY_S);

@@ -22,6 +22,7 @@ mod shapes;
 #[cfg(test)]
 mod tests;
 
+pub use iso::iso;
 pub use serve::serve;
 pub use settings::ApiSettings;
 

@@ -40,6 +40,7 @@ fn status_and_code(error: &HomeError) -> (StatusCode, &'static str) {
         HomeError::Unclaimed { .. } => (StatusCode::FORBIDDEN, "UNCLAIMED"),
         HomeError::NotFound { .. } => (StatusCode::NOT_FOUND, "NOT_FOUND"),
         HomeError::NotHeld { .. } => (StatusCode::NOT_FOUND, "NOT_HELD"),
+        HomeError::Void { .. } => (StatusCode::NOT_FOUND, "VOID"),
         HomeError::Deleted { .. } => (StatusCode::NOT_FOUND, "DELETED"),
         HomeError::Removed { .. } => (StatusCode::NOT_FOUND, "REMOVED"),
         HomeError::Hidden { .. } => (StatusCode::FORBIDDEN, "HIDDEN"),
@@ -94,6 +95,7 @@ fn with_details(problem: Problem, error: &HomeError) -> Problem {
         }
         HomeError::CommunityExists { scope, .. } => problem.with("scope", scope.as_str()),
         HomeError::NotHeld { scope, shard, .. } => problem.with("scope", scope.as_str()).with("shard", *shard),
+        HomeError::Void { reason, .. } => problem.with("reason", reason.sentence()),
         HomeError::Quota(refusal) => with_quota(problem, refusal),
         HomeError::LogConflict { epoch, seq, prev } => {
             problem.with("head", json!({"epoch": epoch, "seq": seq, "prev": prev.map(|id| id.to_string())}))

@@ -6,7 +6,7 @@ use tidepool_kernel::LocalError;
 use tidepool_protocol::body::BodyError;
 use tidepool_protocol::identity::IdentityError;
 use tidepool_protocol::{DecodeError, EnvelopeId, VerifyError};
-use tidepool_views::{Cursor, ReadError};
+use tidepool_views::{Cursor, ReadError, VoidReason};
 
 /// Why a use case was not done. Nothing of it was.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -52,6 +52,16 @@ pub enum HomeError {
         shard: u16,
         /// How many there are; the first is 0.
         shards: u16,
+    },
+    /// It is held, and shown to nobody.
+    #[error("{what} {id} is void: {reason}")]
+    Void {
+        /// What sort of thing.
+        what: Thing,
+        /// Which.
+        id: EnvelopeId,
+        /// Why.
+        reason: VoidReason,
     },
     /// It was there and its author took it away.
     #[error("{what} {id} was deleted by its author")]
@@ -351,6 +361,10 @@ impl HomeError {
                 "subscribe to it by its scope, and this node joins its shard and fetches what is there; or ask a node that \
                  holds it"
             }
+            Self::Void { .. } => {
+                "every node holds it and shows it to nobody; GET /agents/{name}/logs shows its author's forks, of which the \
+                 author's owner may say which branch stands"
+            }
             Self::Deleted { .. } => "nothing can be done about it here",
             Self::Removed { .. } => {
                 "the community's modlog says who did it and by which rule; its founder and moderators can restore it"
@@ -389,6 +403,7 @@ impl HomeError {
             | Self::Unclaimed { .. }
             | Self::NotFound { .. }
             | Self::NotHeld { .. }
+            | Self::Void { .. }
             | Self::Deleted { .. }
             | Self::Removed { .. }
             | Self::Hidden { .. }

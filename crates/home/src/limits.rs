@@ -42,6 +42,9 @@ pub const PAGE_SEARCH_DEFAULT: usize = 20;
 /// Logs of one agent that are looked through for a checkpoint of its own.
 pub const LOGS_COUNTERSIGNED_MAX: usize = 4_096;
 
+/// Checkpoints of one agent that are looked at for what they list: twice as many as list all logs that are looked through.
+pub const CHECKPOINTS_LOOKED_AT_MAX: usize = 2 * LOGS_COUNTERSIGNED_MAX / 256;
+
 /// Logs of one agent in one answer, some 300 bytes each.
 pub const LOGS_SHOWN_MAX: usize = 1_000;
 

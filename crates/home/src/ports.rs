@@ -34,6 +34,8 @@ pub struct NetworkStatus {
     pub listen: Vec<String>,
     /// Whether others can reach it: `public`, `private`, or `unknown` while nobody has tried.
     pub reachability: &'static str,
+    /// Whether its network is private: only who has the shared key gets in.
+    pub private: bool,
     /// Peers that it refuses because their score fell too low.
     pub greylisted: usize,
     /// Peers with a connection.

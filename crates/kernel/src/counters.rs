@@ -1,6 +1,7 @@
 //! What a node counts, as plain data: whoever shows it reads it from here.
 
 use std::collections::BTreeMap;
+use tidepool_protocol::{AuthorId, EnvelopeId};
 
 /// Counters since the start, and sizes as they are now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,6 +24,10 @@ pub struct Counters {
     pub admitted_sync: u64,
     /// Envelopes that were known before.
     pub duplicates: u64,
+    /// Frames of gossip with envelopes that were too old for it long before they were sent.
+    pub frames_stale: u64,
+    /// Frames of gossip with more envelopes of one position than an honest peer forwards.
+    pub frames_crowding: u64,
     /// Envelopes that were void when they were written: kept and counted, shown to nobody.
     pub void: u64,
     /// Envelopes that left the log, because their position holds two lower ids.
@@ -49,6 +54,10 @@ pub struct Counters {
     pub gaps_left: u64,
     /// Logs that were left for a new one because another process had signed their head with the same key.
     pub foreign_heads: u64,
+    /// Positions at which an agent at home here signed twice, seen since the start.
+    pub home_forks: u64,
+    /// The last of them: whose, and the envelope that came second.
+    pub home_fork_last: Option<(AuthorId, EnvelopeId)>,
     /// Checkpoints that this node signed for its agents.
     pub checkpoints: u64,
     /// Shards that were joined since the start because an agent at home here came to need them.

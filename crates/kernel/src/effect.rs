@@ -58,9 +58,9 @@ pub enum Effect {
     Connect(Peer),
     /// Disconnect and keep away.
     Block(Peer),
-    /// A provable lie: the peer loses score for it.
+    /// What proves a peer at fault: it loses score for it.
     Penalise {
-        /// Who lied.
+        /// Who.
         peer: Peer,
         /// How.
         offence: Offence,
@@ -93,13 +93,19 @@ pub enum Effect {
     },
 }
 
-/// A lie that the peer's own answers prove. Everything else (silence, slowness, having less) costs nobody score.
+/// What no honest peer does, whatever it was told: lies that its own answers prove, and gossip that it cannot have taken from
+/// anybody. Everything else (silence, slowness, having less) costs nobody score.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Offence {
     /// It offered an id, and then neither served it nor marked it as gone, although there was room.
     Withheld,
     /// It promised a digest, served less than that, and promised the same digest again.
     Contradiction,
+    /// It gossips envelopes that were too old for gossip long before it sent them. Some may come of a clock that is wrong,
+    /// many do not.
+    Stale,
+    /// It gossips envelope upon envelope of one position of a log, where an honest peer forwards the first few.
+    Crowd,
 }
 
 impl Offence {
@@ -109,6 +115,17 @@ impl Offence {
         match self {
             Self::Withheld => "withheld",
             Self::Contradiction => "contradiction",
+            Self::Stale => "stale",
+            Self::Crowd => "crowd",
+        }
+    }
+
+    /// Whether a peer's answers contradict one another: one of these is enough.
+    #[must_use]
+    pub const fn is_lie(self) -> bool {
+        match self {
+            Self::Withheld | Self::Contradiction => true,
+            Self::Stale | Self::Crowd => false,
         }
     }
 }

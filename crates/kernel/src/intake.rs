@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tidepool_protocol::identity::IdentityState;
 use tidepool_protocol::sync::{Class, Point};
 use tidepool_protocol::{AuthorId, Envelope, EnvelopeId, Kind, Verified};
-use tidepool_views::{Cursor, Origin, ReadError, Stored, identity, index, logs, prune};
+use tidepool_views::{Cursor, Folded, Origin, ReadError, Stored, identity, index, logs, prune};
 
 /// What became of an envelope that was looked at.
 #[derive(Debug)]
@@ -150,7 +150,7 @@ impl<S: Store, C: Custody> Node<S, C> {
         let id = envelope.id();
         let cursor = self.turn.next_cursor();
         let stored = Stored { cursor, received_ms: self.now, origin, envelope };
-        let gap = self.fold(&stored, state.as_ref(), true)?;
+        let folded = self.fold(&stored, state.as_ref(), true)?;
         let Some(entry) = self.read(|rows| index::get(rows, &id))? else {
             self.counters.not_held += 1;
             return Ok(None);
@@ -158,12 +158,26 @@ impl<S: Store, C: Custody> Node<S, C> {
         self.counters.void += u64::from(entry.void().is_some());
         self.gate.seen.insert(id);
         if origin != Origin::Local {
-            self.note_gaps(&stored.envelope, gap)?;
+            self.note_gaps(&stored.envelope, folded.gap)?;
+        }
+        if folded.forks {
+            self.note_fork(&stored.envelope)?;
         }
         if let Some(state) = state {
             self.gate.states.insert(id, state);
         }
         Ok(Some(cursor))
+    }
+
+    /// An agent at home here forked a log: its keys are in other hands, or two processes have them.
+    fn note_fork(&mut self, envelope: &Envelope) -> Result<(), ReadError> {
+        let author = envelope.header().author;
+        let home = self.read(|rows| identity::current(rows, author))?.and_then(|identity| identity.state.home);
+        if home == Some(self.settings.node) {
+            self.counters.home_forks += 1;
+            self.counters.home_fork_last = Some((author, envelope.id()));
+        }
+        Ok(())
     }
 
     /// The envelope as this node keeps it: without its body, when another signed it and it lies behind the horizon.
@@ -176,13 +190,13 @@ impl<S: Store, C: Custody> Node<S, C> {
     }
 
     /// Folds an envelope into the views and the digests; pushes it into the open batch when it is new to the log. `state` is
-    /// what admission made of an identity operation. Whether nothing is held at the position before it.
+    /// what admission made of an identity operation.
     pub(crate) fn fold(
         &mut self,
         stored: &Stored,
         state: Option<&IdentityState>,
         push: bool,
-    ) -> Result<bool, ReadError> {
+    ) -> Result<Folded, ReadError> {
         let tree = Tree::of(&stored.envelope);
         let point = digest::point_of(&stored.envelope);
         let genesis = self.rules.genesis();
@@ -228,7 +242,7 @@ impl<S: Store, C: Custody> Node<S, C> {
         if folded.jobs {
             self.set_timer(Timer::Jobs, self.now);
         }
-        Ok(folded.gap)
+        Ok(folded)
     }
 
     /// Appends the open batch, and asks for a flush if none is under way.

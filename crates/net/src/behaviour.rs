@@ -5,6 +5,7 @@ use crate::counters::Counters;
 use crate::error::NetError;
 use crate::gate::Gate;
 use crate::gossip::{self, Gossip};
+use crate::handshakes::HANDSHAKES_MAX;
 use crate::ip_limits::IpLimits;
 use crate::settings::NetSettings;
 use crate::task::Timing;
@@ -26,8 +27,9 @@ use tidepool_protocol::{NetworkId, text};
 /// Connections to one peer: two, so that simultaneous dials do not kill each other, and the circuit that they replace.
 const CONNECTIONS_PER_PEER: u32 = 3;
 
-/// Handshakes under way at once, each way.
-const HANDSHAKES_MAX: u32 = 128;
+/// What the swarm allows beyond [`HANDSHAKES_MAX`] where a table around the transport pushes out the oldest: those that it
+/// has given up, and the swarm has not noticed yet.
+const DISPLACED_MAX: u32 = 128;
 
 /// Sync streams on one connection at once, both directions: each may hold a frame of 1 MiB.
 const SYNC_STREAMS_MAX: usize = 32;
@@ -104,12 +106,14 @@ impl NodeBehaviour {
         for name in &settings.block {
             blocked.block_peer(name.0);
         }
+        let handshakes = u32::try_from(HANDSHAKES_MAX).unwrap_or(u32::MAX);
+        let displaced = if settings.limits_addresses() { DISPLACED_MAX } else { 0 };
         let limits = connection_limits::ConnectionLimits::default()
             .with_max_established(Some(settings.connections_max))
             .with_max_established_incoming(Some((settings.connections_max * INCOMING_PERCENT / 100).max(1)))
             .with_max_established_per_peer(Some(CONNECTIONS_PER_PEER))
-            .with_max_pending_incoming(Some(HANDSHAKES_MAX))
-            .with_max_pending_outgoing(Some(HANDSHAKES_MAX));
+            .with_max_pending_incoming(Some(handshakes + displaced))
+            .with_max_pending_outgoing(Some(handshakes));
         let memory = (settings.memory_mib_max > 0)
             .then(|| memory_connection_limits::Behaviour::with_max_bytes(settings.memory_mib_max << 20));
         let identify = identify::Config::new(network_version(network), key.public())
@@ -129,8 +133,7 @@ impl NodeBehaviour {
         } else {
             None
         };
-        let ip_limits =
-            (!loopback && settings.connections_per_ip_max > 0).then(|| IpLimits::new(settings.connections_per_ip_max));
+        let ip_limits = settings.limits_addresses().then(|| IpLimits::new(settings.connections_per_ip_max));
         let gate = Gate::new(settings.allow.iter().map(|name| name.0).collect(), ip_limits);
         let kad = kad(network, key, !settings.listen.is_empty());
         let gossip = gossip::behaviour(&settings.gossip, network, loopback)?;

@@ -173,6 +173,11 @@ impl Book {
         self.entries.iter().map(known).collect()
     }
 
+    /// The addresses of peers that were met.
+    pub(crate) fn met_addresses(&self) -> impl Iterator<Item = Multiaddr> {
+        self.entries.values().filter(|entry| entry.seen_ms > 0).flat_map(|entry| entry.addresses.iter().cloned())
+    }
+
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.entries.len()

@@ -14,6 +14,10 @@ pub(crate) const BROKEN_FRAME: f64 = 1_000.0;
 /// Points that a lie takes which the kernel proved from the peer's own answers: one grey-lists.
 pub(crate) const LIE: f64 = 17_000.0;
 
+/// Points that a frame takes which goes on with a crowd at one position of a log: nine grey-list. It is the sender's own doing
+/// for certain, but that of a node which lost its data is told apart from it by number only.
+pub(crate) const CROWD: f64 = 2_000.0;
+
 /// Points that each frame or request beyond its rate takes: 4,000 grey-list.
 pub(crate) const BEYOND_RATE: f64 = 4.0;
 
@@ -26,6 +30,9 @@ const FRAMES: Rate = Rate { per_second: 1_000.0, burst: 5_000.0 };
 
 /// Sync requests that one peer may send in a second, and at once. Pages are of a megabyte, so a session needs few.
 const REQUESTS: Rate = Rate { per_second: 500.0, burst: 2_000.0 };
+
+/// Frames of old news that one peer may send in a second, and at once: what a node with a wrong clock has to say of its own.
+const STALE: Rate = Rate { per_second: 5.0, burst: 100.0 };
 
 /// Peers of whom something is kept, connected or not; beyond it the one with the fewest points is forgotten.
 const PEERS_MAX: usize = 4_096;
@@ -61,6 +68,7 @@ struct Peer {
     at: Instant,
     frames: Bucket,
     requests: Bucket,
+    stale: Bucket,
 }
 
 impl Peer {
@@ -90,6 +98,7 @@ impl Conduct {
             at: now,
             frames: full(FRAMES),
             requests: full(REQUESTS),
+            stale: full(STALE),
         })
     }
 
@@ -110,6 +119,11 @@ impl Conduct {
     /// Whether a request is within the peer's rate.
     pub(crate) fn takes_request(&mut self, id: PeerId, now: Instant) -> bool {
         self.peer(id, now).requests.take(REQUESTS, now)
+    }
+
+    /// Whether a frame of old news is within the peer's rate.
+    pub(crate) fn takes_stale(&mut self, id: PeerId, now: Instant) -> bool {
+        self.peer(id, now).stale.take(STALE, now)
     }
 
     /// The application score of everybody who has points, and forgets who is not connected and has none left.
@@ -144,6 +158,7 @@ mod tests {
         let later = now + Duration::from_secs(1);
         assert_eq!((0..10_000).filter(|_| conduct.takes_frame(id, later)).count(), 1_000);
         assert_eq!((0..10_000).filter(|_| conduct.takes_request(id, now)).count(), 2_000);
+        assert_eq!((0..10_000).filter(|_| conduct.takes_stale(id, now)).count(), 100);
         assert!(conduct.takes_frame(PeerId::random(), now), "others have their own");
     }
 

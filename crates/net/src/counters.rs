@@ -28,6 +28,8 @@ counters! {
     connections_unheard,
     /// Incoming connections that were refused: limits, lists, kind of key, handshake.
     connections_refused,
+    /// Handshakes of others that were given up for newer ones, because their address had too many under way.
+    handshakes_displaced,
     /// Dials that failed.
     dial_failures,
     /// Peers of another network that were disconnected.
@@ -66,6 +68,8 @@ counters! {
     gossip_dropped_waiting,
     /// Gossip frames ignored because their sender goes beyond its rate.
     gossip_dropped_rate,
+    /// Gossip frames of old news beyond the number that a wrong clock explains.
+    gossip_stale_beyond_rate,
     /// Gossip frames dropped because a test wants it.
     gossip_dropped_fault,
     /// Gossip frames rejected because they are larger than a bundle may be.

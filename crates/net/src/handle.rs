@@ -54,7 +54,9 @@ impl NetHandle {
     #[must_use = "what comes back is an input that the kernel waits for"]
     pub fn effect(&self, effect: Effect) -> Option<Input> {
         let vital = match &effect {
-            Effect::Join(_) | Effect::Leave(_) | Effect::Block(_) | Effect::Penalise { .. } => true,
+            Effect::Join(_) | Effect::Leave(_) | Effect::Block(_) => true,
+            // A flood of bad frames must not use up the room of what is rare.
+            Effect::Penalise { offence, .. } => offence.is_lie(),
             Effect::Judge { .. }
             | Effect::Publish { .. }
             | Effect::Request { .. }

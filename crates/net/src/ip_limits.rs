@@ -58,7 +58,8 @@ pub(crate) struct IpLimits {
     connections: HashMap<ConnectionId, IpAddr>,
 }
 
-fn ip_of(address: &Multiaddr) -> Option<IpAddr> {
+/// The IP address at the front; of IPv6 the first 64 bits.
+pub(crate) fn ip_of(address: &Multiaddr) -> Option<IpAddr> {
     match address.iter().next()? {
         Protocol::Ip4(ip) => Some(IpAddr::V4(ip)),
         Protocol::Ip6(ip) => match ip.to_ipv4_mapped() {

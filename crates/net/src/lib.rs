@@ -36,6 +36,7 @@ mod error;
 mod gate;
 mod gossip;
 mod handle;
+mod handshakes;
 mod inbox;
 mod ip_limits;
 mod network_key;

@@ -135,6 +135,11 @@ impl NetSettings {
         }
     }
 
+    /// Whether connections are limited by address: not in a mesh on one machine, where all nodes have one.
+    pub(crate) fn limits_addresses(&self) -> bool {
+        !self.loopback() && self.connections_per_ip_max > 0
+    }
+
     /// Whether this node looks for ways through NAT.
     pub(crate) fn traverses_nat(&self) -> bool {
         self.nat_traversal && !self.loopback()

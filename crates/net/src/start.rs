@@ -6,6 +6,7 @@ use crate::book::KnownPeer;
 use crate::counters::Counters;
 use crate::error::NetError;
 use crate::handle::{Command, EFFECTS_MAX, EFFECTS_RESERVE, NetHandle};
+use crate::handshakes::Handshakes;
 use crate::inbox::{Inbox, InputLanes};
 use crate::settings::NetSettings;
 use crate::swarm;
@@ -59,12 +60,15 @@ impl Net {
         let NetStart { settings, network, key, inputs, known_peers } = start;
         settings.check()?;
         let counters = Arc::new(Counters::default());
-        let mut swarm = swarm::build(&settings, network, swarm::keypair(&key)?, Arc::clone(&counters), timing)?;
+        let handshakes = settings.limits_addresses().then(|| Handshakes::new(Arc::clone(&counters)));
+        let keypair = swarm::keypair(&key)?;
+        let mut swarm = swarm::build(&settings, network, keypair, Arc::clone(&counters), timing, handshakes.clone())?;
         let early = listen(&mut swarm, &settings.listen_addresses()).await?;
         let (sender, commands) = mpsc::channel::<Command>(EFFECTS_MAX + EFFECTS_RESERVE);
         let inbox = Inbox::new(inputs, Arc::clone(&counters));
         let mut task = Task::new(swarm, settings, network, timing, commands, inbox, Arc::clone(&counters));
         task.remember(known_peers);
+        task.keep_handshakes(handshakes);
         for event in early {
             task.on_swarm_event(event);
         }

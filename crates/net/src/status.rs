@@ -15,6 +15,8 @@ pub struct NetStatus {
     pub external: Vec<Multiaddr>,
     /// Whether others can reach this node.
     pub reachability: Reachability,
+    /// Whether its network is private: peers must have the shared key.
+    pub private: bool,
     /// Peers that are grey-listed now.
     pub greylisted: usize,
     /// Connected peers of this network, by PeerId.

@@ -3,6 +3,7 @@
 use crate::behaviour::NodeBehaviour;
 use crate::counters::Counters;
 use crate::error::NetError;
+use crate::handshakes::Handshakes;
 use crate::settings::NetSettings;
 use crate::task::Timing;
 use crate::transport::{muxer, transport};
@@ -32,9 +33,14 @@ pub(crate) fn build(
     keypair: Keypair,
     counters: Arc<Counters>,
     timing: Timing,
+    handshakes: Option<Handshakes>,
 ) -> Result<Swarm<NodeBehaviour>, NetError> {
     let failed = |error: &dyn std::fmt::Display| NetError::Transport(error.to_string());
     let transport = transport(&keypair, settings.network_key)?;
+    let transport = match handshakes {
+        Some(handshakes) => handshakes.around(transport),
+        None => transport,
+    };
     let behaviour = NodeBehaviour::parts(settings, network, &keypair, counters, timing)?;
     let swarm = SwarmBuilder::with_existing_identity(keypair)
         .with_tokio()

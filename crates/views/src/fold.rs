@@ -41,6 +41,8 @@ pub struct Folded {
     pub jobs: bool,
     /// Whether nothing is held at the position before the envelope, in its log.
     pub gap: bool,
+    /// Whether it came second to a position of a log that held one: the author forked that log, which nobody knew here.
+    pub forks: bool,
 }
 
 /// Folds an admitted envelope into the views.
@@ -189,5 +191,10 @@ fn finish(overlay: &mut Overlay<'_>, mut work: Work, genesis: &NetworkGenesis) -
         }
     }
     settle(overlay, work.dirty, genesis)?;
-    Ok(Folded { evicted, jobs: void::has_put(overlay) || content::has_put_jobs(overlay), gap: work.gap })
+    Ok(Folded {
+        evicted,
+        jobs: void::has_put(overlay) || content::has_put_jobs(overlay),
+        gap: work.gap,
+        forks: work.forks,
+    })
 }

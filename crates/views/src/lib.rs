@@ -24,7 +24,7 @@ pub mod testing;
 #[cfg(test)]
 mod tests;
 pub mod void;
-mod vouch;
+pub mod vouch;
 mod work;
 
 pub use fold::{Evicted, Folded, fold, fold_admitted, fold_again, refold};

@@ -14,6 +14,8 @@ pub(crate) struct Work {
     pub(crate) unheard_of: bool,
     /// Whether nothing is held at the position before the one that came.
     pub(crate) gap: bool,
+    /// Whether it came second to its position.
+    pub(crate) forks: bool,
     /// Stretches of logs in which a verdict may have changed.
     pub(crate) dirty: Vec<Range>,
     /// Envelopes that are no longer held.

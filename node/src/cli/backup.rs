@@ -82,7 +82,8 @@ pub(super) fn restore(wanted: &RestoreArgs) -> Result<Exit, Failure> {
     let config = config::load(&super::Run::of(&wanted.place))?;
     let genesis = network(&config, &about)?;
     let path = &config.data_dir;
-    let taken = std::fs::read_dir(path).map(|mut entries| entries.next().is_some()).unwrap_or(path.exists());
+    let was_there = path.exists();
+    let taken = std::fs::read_dir(path).map(|mut entries| entries.next().is_some()).unwrap_or(was_there);
     if taken {
         let text = format!(
             "{} is not empty; a backup is restored into a new directory: pass another --data-dir",
@@ -90,18 +91,52 @@ pub(super) fn restore(wanted: &RestoreArgs) -> Result<Exit, Failure> {
         );
         return Err(Failure::new(Exit::Data, text));
     }
-    let directory = DataDir::open(path, genesis.id(), &genesis.name).map_err(StartError::from)?;
+    let made = make(wanted, &config, &genesis, &about);
+    let (directory, restored, node_id) = made.map_err(|failure| take_away(path, was_there, failure))?;
+    told(wanted, &directory, &restored.counted, restored.made_ms, &node_id)
+}
+
+/// Makes the node in a directory that is not there, or empty.
+fn make(
+    wanted: &RestoreArgs,
+    config: &config::Config,
+    genesis: &NetworkGenesis,
+    about: &tidepool_store::About,
+) -> Result<(DataDir, tidepool_store::Restored, String), Failure> {
+    let directory = DataDir::open(&config.data_dir, genesis.id(), &genesis.name).map_err(StartError::from)?;
     backup::put_files(directory.path(), &about.files)?;
     let settings = runtime::store_settings(genesis.id(), &config.store);
     // The store comes last: a directory that has one has its keys too.
-    let restored = tidepool_store::restore(&wanted.file, &runtime::store_path(&directory), &settings);
-    let restored = restored.map_err(|error| {
-        let left = format!("; {} holds the backup's keys and no store, take it away", path.display());
-        Failure::new(Exit::Failed, format!("{error}{left}"))
-    })?;
+    let restored = tidepool_store::restore(&wanted.file, &runtime::store_path(&directory), &settings)
+        .map_err(|error| Failure::new(Exit::Failed, error))?;
     drop(SledStore::open(&runtime::store_path(&directory), &settings).map_err(StartError::from)?);
     let keys = runtime::node_keys(directory.path())?;
-    told(wanted, &directory, &restored.counted, restored.made_ms, &keys.node_id().to_string())
+    let node_id = keys.node_id().to_string();
+    Ok((directory, restored, node_id))
+}
+
+/// Takes away what a restore made that failed: half a node has its keys, and must not be started. What was there before
+/// was an empty directory, and stays one.
+fn take_away(path: &Path, was_there: bool, failure: Failure) -> Failure {
+    let emptied = if was_there {
+        std::fs::read_dir(path).and_then(|entries| {
+            entries.flatten().try_for_each(|entry| match entry.file_type()?.is_dir() {
+                true => std::fs::remove_dir_all(entry.path()),
+                false => std::fs::remove_file(entry.path()),
+            })
+        })
+    } else if path.exists() {
+        std::fs::remove_dir_all(path)
+    } else {
+        Ok(())
+    };
+    let left = match emptied {
+        Ok(()) => "; nothing was left behind".to_owned(),
+        Err(error) => {
+            format!("; {} holds the backup's keys and no whole store, take it away ({error})", path.display())
+        }
+    };
+    Failure::new(failure.exit, format!("{}{left}", failure.message))
 }
 
 fn network(config: &config::Config, about: &tidepool_store::About) -> Result<NetworkGenesis, Failure> {

@@ -190,10 +190,40 @@ fn keep(wanted: &KeepArgs) -> Result<Exit, Failure> {
     if !lists(&identity, &key.public_key()) {
         return Err(not_the_phrase());
     }
+    let kept: Vec<String> = heads.iter().map(kept).collect();
     let body = Keep { heads }.encode().map_err(failed)?;
+    let shown = scope.to_string();
     let signed = Signed { network: genesis.id(), author, auth: operation(&identity)?, scope, kind: Keep::KIND, body };
     let id = signed.hand_in(&base, &key)?;
-    wanted.owner.told("what these heads stand on stands", id)
+    if wanted.owner.ask.json {
+        output::print_json(&serde_json::json!({
+            "id": id.to_string(),
+            "agent": author.as_agent().to_string(),
+            "scope": shown,
+            "kept": kept,
+        }))?;
+    } else {
+        let who = name(&base, author).unwrap_or_else(|| author.as_agent().to_string());
+        output::print(&format!(
+            "of what {who} signed in {shown} this stands now, on every node: {}; other branches stay void\nsaid by {id}\n",
+            kept.join("; ")
+        ))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// A head in words.
+fn kept(head: &Head) -> String {
+    let week = tidepool_api::iso(TimeMs(head.epoch.week() * tidepool_protocol::limits::WEEK_S * 1_000));
+    let (day, log) = (&week[..10], head.epoch.0 % tidepool_protocol::limits::EPOCHS_PER_WEEK);
+    let which = if log == 0 { String::new() } else { format!(", log {log}") };
+    format!("places 0 to {} of its log of the week of {day}{which} (up to {})", head.seq, head.id)
+}
+
+/// The agent's name, where the node knows it.
+fn name(base: &str, author: AuthorId) -> Option<String> {
+    let agent = ask::get(base, &format!("/api/v1/agents/{}", author.as_agent())).ok()?;
+    agent["agent"]["name"].as_str().map(str::to_owned)
 }
 
 /// Something that an owner signs in a log of its rotation key.

@@ -9,7 +9,7 @@ use clap::Args;
 use tidepool_kernel::retention::plan;
 use tidepool_kernel::{Custody, Input, Node, NodeSettings, Outbox, StoreError, Timer};
 use tidepool_protocol::signer::Domain;
-use tidepool_protocol::{PublicKey, Signature};
+use tidepool_protocol::{PublicKey, Signature, TimeMs};
 
 /// What to prune.
 #[derive(Clone, Debug, Args)]
@@ -94,9 +94,28 @@ fn carry_out(held: &store::Held, store: tidepool_store::SledStore) -> Result<(),
     Ok(node.into_store().close()?)
 }
 
+/// From when on texts are kept; `None` where all are.
+fn date(horizon_ms: u64) -> Option<String> {
+    (horizon_ms > 0).then(|| tidepool_api::iso(TimeMs(horizon_ms)))
+}
+
 fn told(wanted: &PruneArgs, shards: &[Pruned]) -> Result<Exit, Failure> {
     let (envelopes, bytes) = shards.iter().fold((0, 0), |(n, b), shard| (n + shard.envelopes, b + shard.bytes));
     if wanted.place.json {
+        let shards: Vec<_> = shards
+            .iter()
+            .map(|shard| {
+                let Pruned { shard, horizon_ms, envelopes, bytes, kept_bytes } = *shard;
+                serde_json::json!({
+                    "shard": shard,
+                    "horizon": date(horizon_ms),
+                    "horizon_ms": horizon_ms,
+                    "envelopes": envelopes,
+                    "bytes": bytes,
+                    "kept_bytes": kept_bytes,
+                })
+            })
+            .collect();
         output::print_json(&serde_json::json!({
             "dry_run": wanted.dry_run,
             "envelopes": envelopes,
@@ -105,10 +124,13 @@ fn told(wanted: &PruneArgs, shards: &[Pruned]) -> Result<Exit, Failure> {
         }))?;
         return Ok(Exit::Done);
     }
-    let mut rows = vec![["shard", "horizon_ms", "envelopes", "bytes", "kept_bytes"].map(str::to_owned).to_vec()];
+    let mut rows = vec![["shard", "kept from", "texts", "bytes", "kept bytes"].map(str::to_owned).to_vec()];
     for shard in shards {
         let Pruned { shard, horizon_ms, envelopes, bytes, kept_bytes } = *shard;
-        rows.push([u64::from(shard), horizon_ms, envelopes, bytes, kept_bytes].map(|n| n.to_string()).to_vec());
+        let from = date(horizon_ms).unwrap_or_else(|| "all".to_owned());
+        let [shard, envelopes, bytes, kept] =
+            [u64::from(shard), envelopes, bytes, kept_bytes].map(|number| number.to_string());
+        rows.push(vec![shard, from, envelopes, bytes, kept]);
     }
     let verb = if wanted.dry_run { "would lose" } else { "lost" };
     output::print(&format!("{}\n{envelopes} texts {verb} their bodies, {bytes} bytes\n", output::table(&rows)))?;

@@ -68,14 +68,45 @@ impl Meters {
             let peer_id = net.status().borrow().peer_id.clone();
             let node = peer_id[peer_id.len().saturating_sub(LABEL_CHARS)..].to_owned();
             let mut every = tokio::time::interval(EVERY);
+            let mut alarms = Alarms::default();
             loop {
                 every.tick().await;
                 kernel(&node, &counted.borrow());
+                alarms.look(&counted.borrow());
                 network(&node, &net);
                 gauge(&node, "tidepool_log_head", reader.head().0);
                 gauge(&node, "tidepool_log_durable", reader.durable().0);
             }
         }))
+    }
+}
+
+/// What an operator must hear of, said once each time that it grows.
+#[derive(Default)]
+struct Alarms {
+    home_forks: u64,
+    foreign_heads: u64,
+}
+
+impl Alarms {
+    fn look(&mut self, counters: &Counters) {
+        if counters.home_forks > self.home_forks
+            && let Some((author, envelope)) = counters.home_fork_last
+        {
+            tracing::warn!(
+                agent = %author.as_agent(),
+                %envelope,
+                forks = counters.home_forks,
+                "an agent at home here signed two envelopes at one place of its log; both are void: see `GET /api/v1/agents/ID/logs`, then `tidepool identity keep` or `revoke`"
+            );
+        }
+        if counters.foreign_heads > self.foreign_heads {
+            tracing::warn!(
+                logs = counters.foreign_heads,
+                "another process signs with keys of agents at home here: a copy of this data directory runs somewhere, or the keys are stolen"
+            );
+        }
+        (self.home_forks, self.foreign_heads) = (counters.home_forks, counters.foreign_heads);
     }
 }
 
@@ -130,6 +161,8 @@ fn kernel(node: &str, counters: &Counters) {
         ("tidepool_batches_total", counters.batches),
         ("tidepool_flushes_total", counters.flushes),
         ("tidepool_sync_offences_total", counters.offences),
+        ("tidepool_frames_stale_total", counters.frames_stale),
+        ("tidepool_frames_crowding_total", counters.frames_crowding),
         ("tidepool_sync_offered_gone_total", counters.offered_gone),
         ("tidepool_sync_served_total", counters.served),
         ("tidepool_sync_served_busy_total", counters.served_busy),
@@ -142,6 +175,7 @@ fn kernel(node: &str, counters: &Counters) {
         ("tidepool_pruned_total", counters.pruned),
         ("tidepool_shards_joined_total", counters.shards_joined),
         ("tidepool_foreign_heads_total", counters.foreign_heads),
+        ("tidepool_home_forks_total", counters.home_forks),
         ("tidepool_local_requests_done_total", counters.local_done),
         ("tidepool_local_requests_failed_total", counters.local_failed),
     ] {

@@ -31,6 +31,7 @@ impl NetworkPort for NetworkLink {
             peer_id: status.peer_id.clone(),
             listen: status.listen.iter().map(ToString::to_string).collect(),
             reachability: status.reachability.name(),
+            private: status.private,
             greylisted: status.greylisted,
             peers: peers.collect(),
             topics: status.topics.iter().map(|topic| topic.name.clone()).collect(),

@@ -34,6 +34,8 @@ struct NodeAnswer<'a> {
     peer_count: usize,
     /// Whether others can reach this node: `public`, `private`, or `unknown` while nobody has tried.
     reachability: &'a str,
+    /// Whether only nodes with the network's shared key get in.
+    private: bool,
     greylisted: usize,
     local_agents: u64,
     /// `archive`: it holds every shard; `shards`: those that `shards` lists.
@@ -110,6 +112,7 @@ pub(crate) async fn node(State(app): State<Arc<App>>, _key: Option<Caller>) -> R
         peers: view.status.peers.iter().map(peer).collect(),
         peer_count: view.status.peers.len(),
         reachability: view.status.reachability,
+        private: view.status.private,
         greylisted: view.status.greylisted,
         local_agents: view.local_agents,
         coverage: if view.is_archive { "archive" } else { "shards" },

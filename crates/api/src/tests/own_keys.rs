@@ -5,13 +5,15 @@ use crate::ApiSettings;
 use data_encoding::HEXLOWER;
 use serde_bytes::ByteBuf;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use tidepool_home::HomeConfig;
-use tidepool_protocol::body::{BodyOf, Post, PostType};
+use tidepool_protocol::body::{BodyOf, Follow, Post, PostType};
 use tidepool_protocol::identity::{AgentCore, AgentGenesis, HomeSignature, KeyUse, WorkSubject, possession_proof};
 use tidepool_protocol::{
-    AgentId, AuthorId, Draft, Envelope, EnvelopeId, Epoch, Kind, NetworkId, NodeId, Salt, SecretKey, Signer, TimeMs,
-    Verified, cbor,
+    AgentId, AuthorId, Draft, Envelope, EnvelopeId, Epoch, Kind, NetworkId, NodeId, Salt, Scope, SecretKey, Signer,
+    TimeMs, Verified, cbor,
 };
+use tidepool_views::VoidReason;
 
 struct Agent {
     core: AgentCore,
@@ -55,7 +57,12 @@ impl Agent {
     }
 
     /// The checkpoint that the node drew up.
-    fn checkpoint(&self, auth: EnvelopeId, drawn: &Value) -> Verified<Envelope> {
+    fn checkpoint(
+        &self,
+        auth: EnvelopeId,
+        drawn: &Value,
+        (seq, prev): (u64, Option<EnvelopeId>),
+    ) -> Verified<Envelope> {
         let time_ms = TimeMs(drawn["time_ms"].as_u64().unwrap());
         let draft = Draft {
             network: self.network,
@@ -63,8 +70,8 @@ impl Agent {
             auth,
             scope: drawn["scope"].as_str().unwrap().parse().unwrap(),
             epoch: Epoch::first_of(time_ms),
-            seq: 0,
-            prev: None,
+            seq,
+            prev,
             time_ms,
             kind: Kind(u16::try_from(drawn["kind"].as_u64().unwrap()).unwrap()),
             body: HEXLOWER.decode(drawn["body"].as_str().unwrap().as_bytes()).unwrap(),
@@ -181,7 +188,7 @@ async fn its_home_gives_its_word_on_the_heads_and_they_stand_through_a_fork() {
     assert_eq!(drawn["heads"].as_array().map(Vec::len), Some(1));
     assert_eq!(drawn["heads"][0]["id"], post.id().to_string());
     assert_eq!(drawn["heads"][0]["scope"], "c/general");
-    let checkpoint = agent.checkpoint(genesis.id(), &drawn);
+    let checkpoint = agent.checkpoint(genesis.id(), &drawn, (0, None));
     hand_in(&rig, &checkpoint).await.expect(201);
 
     // Somebody who has the key signs something else at the same place, and another node hands it on.
@@ -190,8 +197,10 @@ async fn its_home_gives_its_word_on_the_heads_and_they_stand_through_a_fork() {
     let logs = rig.get(&format!("/api/v1/agents/{}/logs?scope=c/general", agent.id())).await.expect(200);
     assert_eq!(logs["logs"][0]["broken"], 0, "{logs}");
     rig.get(&format!("/api/v1/posts/{}", post.id())).await.expect(200);
-    let void = rig.get(&format!("/api/v1/posts/{}", rival.id())).await;
-    assert_ne!(void.status, 200, "{}", void.text());
+    let void = rig.get(&format!("/api/v1/posts/{}", rival.id())).await.expect(404);
+    assert_eq!((&void["code"], &void["reason"]), (&json!("VOID"), &json!(VoidReason::Fork.sentence())), "{void}");
+    let unknown = rig.get(&format!("/api/v1/posts/{}", genesis.id())).await.expect(404);
+    assert_eq!(unknown["code"], "NOT_FOUND", "an envelope, and no post");
     // The home takes no side in a fork: only the checkpoint's own log is left to be listed.
     let drawn = rig.ask(ask()).await.expect(200);
     assert_eq!(drawn["heads"].as_array().map(Vec::len), Some(1));
@@ -201,4 +210,78 @@ async fn its_home_gives_its_word_on_the_heads_and_they_stand_through_a_fork() {
         let refused = rig.ask(Ask::post("/api/v1/node/checkpoint", &body)).await.expect(400);
         assert_eq!(refused["field"], "agent");
     }
+}
+
+#[tokio::test]
+async fn an_agent_of_more_logs_than_a_checkpoint_lists_has_all_of_them_listed_in_turn() {
+    const LOGS: u8 = 250;
+    let rig = Rig::new().await;
+    let node = rig.get("/api/v1/node").await.expect(200);
+    let agent = Agent::for_home(&node, "Ownkeys");
+    let word = rig.ask(Ask::post("/api/v1/node/word", &json!({"agent": agent.id().to_string()}))).await.expect(200);
+    let home = HEXLOWER.decode(word["home"].as_str().unwrap().as_bytes()).unwrap();
+    let genesis = agent.genesis(cbor::decode(&home, 4096).unwrap());
+    hand_in(&rig, &genesis).await.expect(201);
+    // Each follow lies in a log of its own: that of the followed agent's scope, of one key in two logs of the week.
+    let follow = |number: u8, half: u8, (seq, prev): (u64, Option<EnvelopeId>)| {
+        let target = AgentId([number; 32]);
+        let time_ms = now();
+        Draft {
+            network: agent.network,
+            author: agent.id().into(),
+            auth: genesis.id(),
+            scope: Scope::Agent(target),
+            epoch: Epoch(Epoch::first_of(time_ms).0 + u64::from(half)),
+            seq,
+            prev,
+            time_ms,
+            kind: Follow::KIND,
+            body: Follow { target, on: true }.encode().unwrap(),
+        }
+        .sign(&agent.signing)
+    };
+    let mut heads = BTreeSet::new();
+    for number in 0..LOGS {
+        let first = follow(number, 0, (0, None));
+        let second = follow(number, 1, (0, Some(first.id())));
+        for envelope in [&first, &second] {
+            hand_in(&rig, envelope).await.expect(201);
+            heads.insert(envelope.id().to_string());
+        }
+    }
+    let ask = || Ask::post("/api/v1/node/checkpoint", &json!({"agent": agent.id().to_string()}));
+    let listed = |drawn: &Value| -> BTreeSet<String> {
+        drawn["heads"].as_array().unwrap().iter().map(|head| head["id"].as_str().unwrap().to_owned()).collect()
+    };
+    let first = rig.ask(ask()).await.expect(200);
+    assert_eq!(listed(&first).len(), 256);
+    assert_eq!(listed(&rig.ask(ask()).await.expect(200)), listed(&first), "nothing was signed");
+    let one = agent.checkpoint(genesis.id(), &first, (0, None));
+    hand_in(&rig, &one).await.expect(201);
+    // One of those that were listed changes.
+    let changed = heads.iter().find(|id| listed(&first).contains(*id)).cloned().unwrap();
+    let logs = rig.get(&format!("/api/v1/agents/{}/logs", agent.id())).await.expect(200);
+    let at = logs["logs"].as_array().unwrap().iter().find(|log| log["head"] == changed.as_str()).unwrap();
+    let number = (0..LOGS).find(|number| at["scope"] == Scope::Agent(AgentId([*number; 32])).to_string()).unwrap();
+    let half = u8::try_from(at["epoch"].as_u64().unwrap() % 16).unwrap();
+    let next = follow(number, half, (1, Some(changed.parse().unwrap())));
+    let reply = hand_in(&rig, &next).await;
+    let goes_on = if half == 1 {
+        reply.expect(201);
+        true
+    } else {
+        false
+    };
+    let second = rig.ask(ask()).await.expect(200);
+    let rest: BTreeSet<String> = heads.difference(&listed(&first)).cloned().collect();
+    assert!(rest.is_subset(&listed(&second)), "what no checkpoint lists comes first");
+    assert!(listed(&second).contains(&one.id().to_string()), "and the checkpoint's own log");
+    assert_eq!(listed(&second).contains(&next.id().to_string()), goes_on, "and what changed");
+    let two = agent.checkpoint(genesis.id(), &second, (1, Some(one.id())));
+    hand_in(&rig, &two).await.expect(201);
+    // Then those that were listed longest ago.
+    let third = rig.ask(ask()).await.expect(200);
+    let only_once: BTreeSet<String> = listed(&first).difference(&listed(&second)).cloned().collect();
+    let missed = only_once.difference(&listed(&third)).filter(|id| **id != changed).count();
+    assert_eq!(missed, 0, "of {}", only_once.len());
 }

@@ -181,7 +181,7 @@ impl Inner {
 
     pub(crate) fn comment(&self, viewer: Option<AgentId>, id: EnvelopeId) -> Result<Comment, HomeError> {
         let comment = queries::comments::get(self.reader(), &id)?;
-        let comment = comment.ok_or_else(|| HomeError::NotFound { what: Thing::Comment, seen: id.to_string() })?;
+        let Some(comment) = comment else { return Err(self.not_shown(Thing::Comment, id)?) };
         Shower::new(self, viewer).comment(comment)
     }
 

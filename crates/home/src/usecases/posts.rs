@@ -10,8 +10,9 @@ use crate::session::AgentSession;
 use crate::show::Shower;
 use crate::text::has_visible;
 use tidepool_protocol::body::{BodyOf, Edit, Post as PostBody, PostType, Tombstone};
-use tidepool_protocol::{AgentId, EnvelopeId};
+use tidepool_protocol::{AgentId, EnvelopeId, Kind};
 use tidepool_views::queries::{self, State};
+use tidepool_views::{index, void};
 
 impl Home {
     /// Posts.
@@ -110,10 +111,27 @@ fn check_title(title: &str) -> Result<(), HomeError> {
 }
 
 impl Inner {
+    /// Why nothing is shown of a post or comment with this id: it is void, or not known.
+    pub(crate) fn not_shown(&self, what: Thing, id: EnvelopeId) -> Result<HomeError, HomeError> {
+        let kind = match what {
+            Thing::Comment => Kind::COMMENT,
+            _ => Kind::POST,
+        };
+        let entry = index::get(self.reader(), &id)?.filter(|entry| entry.kind == kind);
+        let reason = match entry {
+            Some(entry) => void::verdict(self.reader(), &entry)?,
+            None => None,
+        };
+        Ok(match reason {
+            Some(reason) => HomeError::Void { what, id, reason },
+            None => HomeError::NotFound { what, seen: id.to_string() },
+        })
+    }
+
     /// The post with this id as `viewer` sees it, hidden or not.
     pub(crate) fn post(&self, viewer: Option<AgentId>, id: EnvelopeId) -> Result<Post, HomeError> {
         let post = queries::posts::get(self.reader(), &id)?;
-        let post = post.ok_or_else(|| HomeError::NotFound { what: Thing::Post, seen: id.to_string() })?;
+        let Some(post) = post else { return Err(self.not_shown(Thing::Post, id)?) };
         Shower::new(self, viewer).post(post)
     }
 
@@ -129,7 +147,7 @@ impl Inner {
     /// A post of `author`'s that it has not taken away.
     fn own_post(&self, author: AgentId, id: EnvelopeId) -> Result<Post, HomeError> {
         let post = queries::posts::get(self.reader(), &id)?;
-        let post = post.ok_or_else(|| HomeError::NotFound { what: Thing::Post, seen: id.to_string() })?;
+        let Some(post) = post else { return Err(self.not_shown(Thing::Post, id)?) };
         if post.author.id.as_agent() != author {
             return Err(HomeError::Forbidden { rule: Forbidden::NotTheAuthor });
         }

@@ -5,6 +5,7 @@
 
 pub(crate) mod bucket;
 pub(crate) mod peek;
+pub(crate) mod proof;
 pub(crate) mod recent;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ use crate::peer::{GossipId, Peer, RequestId};
 use crate::requests::Purpose;
 use crate::settings::Limits;
 use bucket::{Buckets, Rate};
+use proof::Proofs;
 use recent::{RecentMap, RecentSet};
 use std::collections::BTreeMap;
 use tidepool_protocol::identity::IdentityState;
@@ -63,13 +65,14 @@ pub(crate) struct Frame {
 #[derive(Debug)]
 pub(crate) struct Gate {
     pub(crate) frames: Buckets,
-    /// Ids of envelopes that were verified and are held.
+    /// Ids of envelopes that were verified, and are held or wanted by no gossip.
     pub(crate) seen: RecentSet<EnvelopeId>,
     /// Hashes of bytes that failed.
     pub(crate) failed: RecentSet<Hash>,
     /// States that operations made; they never change.
     pub(crate) states: RecentMap<EnvelopeId, IdentityState>,
     pub(crate) verifier: Verifier,
+    pub(crate) proofs: Proofs,
     pub(crate) jobs: BTreeMap<Ticket, Job>,
     /// Local requests that wait for verification.
     pub(crate) local_waiting: usize,
@@ -84,6 +87,7 @@ impl Gate {
             failed: RecentSet::new(limits.failed_max),
             states: RecentMap::new(limits.states_max),
             verifier: Verifier::new(limits.verifying_max, limits.gossip_waiting_max),
+            proofs: Proofs::new(),
             jobs: BTreeMap::new(),
             local_waiting: 0,
         }

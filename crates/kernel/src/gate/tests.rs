@@ -69,19 +69,46 @@ fn work(count: usize) -> Vec<Bytes> {
 #[test]
 fn local_work_goes_first_and_new_frames_are_dropped_first() {
     let mut verifier = Verifier::new(4, 5);
-    assert!(verifier.push(Lane::Gossip, Ticket(1), work(3)));
-    assert!(verifier.push(Lane::Gossip, Ticket(2), work(2)));
-    assert!(!verifier.push(Lane::Gossip, Ticket(3), work(1)), "gossip's room is used up");
-    assert!(verifier.push(Lane::Answer, Ticket(4), work(3)));
-    assert!(verifier.push(Lane::Local, Ticket(5), work(1)));
+    assert_eq!(verifier.push_frame(peer(1), Ticket(1), work(3)), []);
+    assert_eq!(verifier.push_frame(peer(1), Ticket(2), work(2)), []);
+    assert_eq!(verifier.push_frame(peer(1), Ticket(3), work(1)), [Ticket(3)], "gossip's room is used up");
+    verifier.push(Lane::Answer, Ticket(4), work(3));
+    verifier.push(Lane::Local, Ticket(5), work(1));
     assert_eq!(verifier.next().unwrap().0, Ticket(5));
     assert_eq!(verifier.next().unwrap().0, Ticket(4));
     assert_eq!(verifier.next(), None, "as many as may be are under way");
     verifier.done(1);
     assert_eq!(verifier.next().unwrap().0, Ticket(1));
-    assert!(verifier.push(Lane::Gossip, Ticket(6), work(3)), "what left made room");
+    assert_eq!(verifier.push_frame(peer(1), Ticket(6), work(3)), [], "what left made room");
     verifier.done(6);
     assert_eq!(verifier.next().unwrap().0, Ticket(2));
+}
+
+#[test]
+fn answers_and_frames_take_turns() {
+    let mut verifier = Verifier::new(100, 100);
+    for ticket in 1..=3 {
+        verifier.push(Lane::Answer, Ticket(ticket), work(1));
+        assert_eq!(verifier.push_frame(peer(1), Ticket(10 + ticket), work(1)), []);
+    }
+    verifier.push(Lane::Local, Ticket(20), work(1));
+    verifier.push(Lane::Answer, Ticket(4), work(1));
+    let order: Vec<_> = std::iter::from_fn(|| verifier.next()).map(|(ticket, _)| ticket.0).collect();
+    assert_eq!(order, [20, 1, 11, 2, 12, 3, 13, 4]);
+}
+
+#[test]
+fn peers_take_turns_and_who_fills_the_room_loses_its_own_frames() {
+    let mut verifier = Verifier::new(100, 6);
+    for ticket in 1..=3 {
+        assert_eq!(verifier.push_frame(peer(1), Ticket(ticket), work(2)), []);
+    }
+    assert_eq!(verifier.push_frame(peer(2), Ticket(4), work(1)), [Ticket(3)], "the newest of whoever has most");
+    assert_eq!(verifier.push_frame(peer(3), Ticket(5), work(1)), []);
+    let order: Vec<_> = std::iter::from_fn(|| verifier.next()).map(|(ticket, _)| ticket.0).collect();
+    assert_eq!(order, [1, 4, 5, 2]);
+    assert_eq!(verifier.push_frame(peer(2), Ticket(6), work(7)), [Ticket(6)], "it alone is too much");
+    assert_eq!(verifier.next(), None);
 }
 
 #[test]
@@ -90,6 +117,7 @@ fn an_id_is_seen_without_decoding() {
     let mut writer = Writer::new(node.id.into(), node.state.operation, &node.key, "c/general".parse().unwrap());
     for envelope in [writer.post("short"), writer.post(&"long ".repeat(60)), node.genesis] {
         assert_eq!(peek::id(envelope.bytes()), Some(envelope.id()));
+        assert_eq!(peek::time(envelope.bytes()), Some((envelope.header().time_ms, envelope.header().kind)));
         assert_eq!(peek::id(&envelope.bytes()[..100]), None);
     }
 }
@@ -99,5 +127,6 @@ proptest! {
     fn a_glance_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..700)) {
         let _ = peek::id(&bytes);
         let _ = peek::id(&[&[0x83, 0x59][..], &bytes].concat());
+        let _ = peek::time(&[&[0x83, 0x59, 0, 0x60, 0x8D][..], &bytes].concat());
     }
 }

@@ -1,23 +1,23 @@
 //! `Gossip`: a frame comes, and most of it is known, or more than can be verified now.
 
 use crate::custody::Custody;
-use crate::effect::{Effect, Verdict};
-use crate::gate::verifier::Lane;
+use crate::effect::{Effect, Offence, Verdict};
 use crate::gate::{Frame, Job, peek};
 use crate::node::Node;
 use crate::peer::{GossipId, Peer};
 use crate::store::{Store, StoreError};
 use bytes::Bytes;
+use std::collections::BTreeSet;
 use tidepool_protocol::Bundle;
 use tidepool_protocol::bundle::BundleError;
-use tidepool_protocol::ids::sha256;
+use tidepool_protocol::ids::{Hash, sha256};
 use tidepool_protocol::slot::Topic;
 use tidepool_views::{ReadError, index};
 
 /// What the gate makes of one envelope's bytes.
 enum Look {
-    /// It must be verified.
-    New(Bytes),
+    /// It must be verified; with the hash of its bytes.
+    New(Bytes, Hash),
     /// It is held.
     Known,
     /// These bytes failed before.
@@ -48,7 +48,14 @@ impl<S: Store, C: Custody> Node<S, C> {
                 return Ok(());
             }
         };
-        let mut envelopes = Vec::new();
+        if self.is_stale(from, &bundle) {
+            self.counters.frames_stale += 1;
+            self.judge(id, Verdict::Ignore);
+            self.out.push(Effect::Penalise { peer: from, offence: Offence::Stale });
+            return Ok(());
+        }
+        let (mut envelopes, mut hashes) = (Vec::new(), Vec::new());
+        let mut once = BTreeSet::new();
         let mut identities = 0;
         for (place, bytes) in bundle.identities.iter().chain(&bundle.envelopes).enumerate() {
             match self.look(bytes)? {
@@ -58,8 +65,10 @@ impl<S: Store, C: Custody> Node<S, C> {
                     self.judge(id, Verdict::Reject);
                     return Ok(());
                 }
-                Look::New(bytes) => {
+                Look::New(_, hash) if !once.insert(hash) => self.counters.duplicates += 1,
+                Look::New(bytes, hash) => {
                     envelopes.push(bytes);
+                    hashes.push(hash);
                     identities += usize::from(place < bundle.identities.len());
                 }
             }
@@ -68,16 +77,25 @@ impl<S: Store, C: Custody> Node<S, C> {
             self.judge(id, Verdict::Ignore);
             return Ok(());
         }
-        let hashes = envelopes.iter().map(|bytes| sha256(&[bytes])).collect();
         let ticket = self.numbers.ticket();
-        if !self.gate.verifier.push(Lane::Gossip, ticket, envelopes) {
-            self.drop_frame(id, "queue");
-            return Ok(());
-        }
         let frame = Frame { id, from, topic, identities, envelopes: bundle.envelopes.len(), hashes };
         self.gate.jobs.insert(ticket, Job::Gossip(frame));
+        for dropped in self.gate.verifier.push_frame(from, ticket, envelopes) {
+            if let Some(Job::Gossip(frame)) = self.gate.jobs.remove(&dropped) {
+                self.drop_frame(frame.id, "queue");
+            }
+        }
         self.verify_next();
         Ok(())
+    }
+
+    /// Whether a frame holds what no honest peer gossips any more. What an envelope claims of its time is believed without a
+    /// look at its signature: whoever forwards it believed it too.
+    fn is_stale(&self, from: Peer, bundle: &Bundle) -> bool {
+        let claims = bundle.envelopes.iter().filter_map(|bytes| peek::time(bytes));
+        // What is ephemeral is published whenever its author wants.
+        let mut kept = claims.filter(|(_, kind)| !kind.is_ephemeral());
+        kept.any(|(time, _)| self.gate.proofs.is_stale(from, time, self.now))
     }
 
     /// Overload: the frame is ignored, and anti-entropy brings what was in it.
@@ -97,11 +115,12 @@ impl<S: Store, C: Custody> Node<S, C> {
                 return Ok(Look::Known);
             }
         }
-        if self.gate.failed.contains(&sha256(&[bytes])) {
+        let hash = sha256(&[bytes]);
+        if self.gate.failed.contains(&hash) {
             return Ok(Look::Failed);
         }
         // A copy, or one envelope that waits or is stored would hold its whole frame in memory.
-        Ok(Look::New(Bytes::copy_from_slice(bytes)))
+        Ok(Look::New(Bytes::copy_from_slice(bytes), hash))
     }
 
     /// Hands the verifying threads as much as may be under way.

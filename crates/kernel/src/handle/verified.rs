@@ -2,7 +2,8 @@
 
 use crate::admission::{Admitted, Refusal};
 use crate::custody::Custody;
-use crate::effect::{Effect, Verdict};
+use crate::effect::{Effect, Offence, Verdict};
+use crate::gate::proof::position;
 use crate::gate::{Frame, Job};
 use crate::input::{Invalid, Timer};
 use crate::intake::{Exam, Scratch};
@@ -12,9 +13,13 @@ use crate::peer::Peer;
 use crate::pending::Came;
 use crate::store::{Store, StoreError};
 use crate::turn::Speech;
+use std::collections::BTreeMap;
 use tidepool_protocol::limits::GOSSIP_AGE_MS_MAX;
 use tidepool_protocol::{AuthorId, Envelope, Verified};
 use tidepool_views::{Cursor, Origin};
+
+/// Envelopes of one position that are held (ADR 0066).
+const HELD_AT_POSITION: usize = 2;
 
 /// The shortest time between two looks at what waits for identities.
 const PENDING_TICK_MS: u64 = 100;
@@ -57,22 +62,43 @@ impl<S: Store, C: Custody> Node<S, C> {
         }
         let mut fresh: Vec<(Box<Admitted>, bool)> = Vec::new();
         let (mut missing, mut crowding) = (Vec::new(), Vec::new());
+        // What is more than its position holds, by this frame or by what is here.
+        let mut surplus = Vec::new();
+        let mut new_at: BTreeMap<_, usize> = BTreeMap::new();
         let mut new_envelopes = 0;
         let mut scratch = Scratch::default();
         for (is_identity, envelope) in good {
             if let Some(refusal) = self.gossip_rule(&frame, is_identity, &envelope) {
+                if matches!(refusal, Refusal::Old { .. }) {
+                    // It was verified, and no gossip will want it again.
+                    self.gate.seen.insert(envelope.id());
+                }
                 verdict = verdict.max(refusal.verdict());
                 self.counters.refuse(refusal.label());
                 continue;
             }
             match self.examine(&envelope, &mut scratch)? {
                 Exam::New(admitted) => {
+                    let header = envelope.header();
+                    if admitted.state().is_none() && !header.kind.is_ephemeral() {
+                        let here = new_at.entry((header.log(), header.seq)).or_default();
+                        *here += 1;
+                        if *here > HELD_AT_POSITION {
+                            surplus.push(position(header));
+                            crowding.push(admitted);
+                            continue;
+                        }
+                    }
                     new_envelopes += usize::from(!is_identity);
                     fresh.push((admitted, is_identity));
                 }
-                Exam::Crowds(admitted) => crowding.push(admitted),
+                Exam::Crowds(admitted) => {
+                    surplus.push(position(envelope.header()));
+                    crowding.push(admitted);
+                }
                 Exam::Known(_) => self.counters.duplicates += 1,
                 Exam::NotHeld => {
+                    surplus.push(position(envelope.header()));
                     self.counters.not_held += 1;
                     // It was verified; when it is wanted after all, anti-entropy brings it.
                     self.gate.seen.insert(envelope.id());
@@ -91,8 +117,17 @@ impl<S: Store, C: Custody> Node<S, C> {
             self.judge(frame.id, Verdict::Reject);
             return Ok(());
         }
-        if new_envelopes * 2 < frame.envelopes {
+        // A crowd goes no further; what else came with it is bundled again.
+        if new_envelopes * 2 < frame.envelopes || !surplus.is_empty() {
             verdict = Verdict::Ignore;
+        }
+        let mut proved = false;
+        for position in surplus {
+            proved |= self.gate.proofs.surplus(frame.from, position);
+        }
+        if proved {
+            self.counters.frames_crowding += 1;
+            self.out.push(Effect::Penalise { peer: frame.from, offence: Offence::Crowd });
         }
         for (author, envelope) in missing {
             self.wait_for(author, envelope, frame.from, Came::Gossip);
@@ -114,6 +149,7 @@ impl<S: Store, C: Custody> Node<S, C> {
         }
         match verdict {
             Verdict::Accept => {
+                self.gate.proofs.accepted(frame.from, self.now);
                 self.count_verdict(verdict);
                 self.speak(Speech::Effect(Effect::Judge { id: frame.id, verdict }))?;
             }

@@ -8,6 +8,7 @@ mod coverage;
 mod delivery;
 mod local;
 mod logs;
+mod proofs;
 mod retention;
 
 use crate::local::{Compose, LocalError, LocalRequest, Receipt};

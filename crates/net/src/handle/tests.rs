@@ -19,6 +19,7 @@ fn handle() -> (NetHandle, mpsc::Receiver<Command>) {
         listen: Vec::new(),
         external: Vec::new(),
         reachability: crate::status::Reachability::Unknown,
+        private: false,
         greylisted: 0,
         peers: Vec::new(),
         topics: Vec::new(),

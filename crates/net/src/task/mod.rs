@@ -21,10 +21,11 @@ mod sync;
 
 use crate::behaviour::{NodeBehaviour, NodeBehaviourEvent};
 use crate::book::Book;
-use crate::conduct::{Conduct, LIE};
+use crate::conduct::Conduct;
 use crate::counters::{Counters, count};
 use crate::gossip::{HEARTBEAT, HISTORY_LENGTH, NetworkTopics};
 use crate::handle::Command;
+use crate::handshakes::Handshakes;
 use crate::inbox::Inbox;
 use crate::settings::NetSettings;
 use crate::status::NetStatus;
@@ -129,6 +130,8 @@ pub(crate) struct Task {
     /// When scores were last looked at.
     judged: Instant,
     reach: reach::Reach,
+    /// Where others' handshakes are limited by address, and when it was last told which addresses are known.
+    handshakes: Option<(Handshakes, Option<Instant>)>,
     faults: gossip::Faults,
     stopping: bool,
     /// Something that the status shows has changed.
@@ -161,6 +164,7 @@ impl Task {
             conduct: Conduct::default(),
             judged: Instant::now(),
             reach: reach::Reach::default(),
+            handshakes: None,
             faults: gossip::Faults::new(settings.faults),
             stopping: false,
             changed: true,
@@ -236,12 +240,7 @@ impl Task {
             Effect::Leave(topic) => self.leave(topic),
             Effect::Connect(peer) => self.connect(&peer),
             Effect::Block(peer) => self.block(&peer),
-            Effect::Penalise { peer, offence } => {
-                tracing::warn!(offence = offence.label(), "a peer's answers contradict one another");
-                if let Some(id) = crate::peer::peer_id(&peer) {
-                    self.blame(id, LIE);
-                }
-            }
+            Effect::Penalise { peer, offence } => self.penalise(&peer, offence),
             Effect::Verify { .. }
             | Effect::SetTimer { .. }
             | Effect::Flush
@@ -308,6 +307,7 @@ impl Task {
 
     fn on_tick(&mut self) {
         self.expire_verdicts();
+        self.tell_known_addresses();
         self.send_silent_peers_away();
         self.close_unheard();
         self.judge_conduct();

@@ -7,7 +7,9 @@ use super::Task;
 use super::sync::EarlyRequest;
 use crate::address::{self, Realm};
 use crate::behaviour::{kad_protocol, network_version};
+use crate::conduct::{BEYOND_RATE, CROWD, LIE};
 use crate::counters::count;
+use crate::handshakes::Handshakes;
 use crate::peer::{peer_id, peer_of};
 use crate::score;
 use crate::status::{Direction, Via};
@@ -17,7 +19,7 @@ use libp2p::{PeerId, identify, ping};
 use multiaddr::{Multiaddr, Protocol};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use tidepool_kernel::{Input, Peer};
+use tidepool_kernel::{Input, Offence, Peer};
 use tidepool_protocol::slot::Topic;
 
 /// The longest text of a peer's that is kept: its program's name, a protocol's.
@@ -28,6 +30,9 @@ const PROTOCOLS_MAX: usize = 32;
 
 /// How often scores are looked at.
 const CONDUCT_EVERY: Duration = Duration::from_secs(1);
+
+/// How often the table of handshakes is told which addresses are known.
+const KNOWN_EVERY: Duration = Duration::from_secs(10);
 
 /// The most peers that are kept away; beyond it a lie still costs the connection, and nothing more.
 const BLOCKED_MAX: usize = 65_536;
@@ -265,6 +270,41 @@ impl Task {
     pub(super) fn blame(&mut self, id: PeerId, points: f64) {
         let score = self.conduct.blame(id, points, Instant::now());
         self.swarm.behaviour_mut().gossip.set_application_score(&id, score);
+    }
+
+    /// Others' handshakes go through this table.
+    pub(crate) fn keep_handshakes(&mut self, handshakes: Option<Handshakes>) {
+        self.handshakes = handshakes.map(|handshakes| (handshakes, None));
+        self.tell_known_addresses();
+    }
+
+    /// Tells the table now and then at which addresses peers were met: they are let in when strangers fill it.
+    pub(super) fn tell_known_addresses(&mut self) {
+        let Some((handshakes, told)) = &mut self.handshakes else { return };
+        if told.is_none_or(|told| told.elapsed() >= KNOWN_EVERY) {
+            *told = Some(Instant::now());
+            let connected = self.peers.values().filter(|peer| peer.is_known()).flat_map(|peer| &peer.connections);
+            let connected = connected.map(|connection| connection.address.clone());
+            handshakes.know(connected.chain(self.book.met_addresses()));
+        }
+    }
+
+    /// Takes points for what the kernel proved.
+    pub(super) fn penalise(&mut self, peer: &Peer, offence: Offence) {
+        let Some(id) = peer_id(peer) else { return };
+        match offence {
+            Offence::Withheld | Offence::Contradiction => {
+                tracing::warn!(peer = %id, offence = offence.label(), "a peer's answers contradict one another");
+                self.blame(id, LIE);
+            }
+            Offence::Crowd => self.blame(id, CROWD),
+            Offence::Stale => {
+                if !self.conduct.takes_stale(id, Instant::now()) {
+                    count(&self.counters.gossip_stale_beyond_rate);
+                    self.blame(id, BEYOND_RATE);
+                }
+            }
+        }
     }
 
     /// Renews what conduct adds to scores, and sends away whose score fell too low.

@@ -38,6 +38,7 @@ impl Task {
             listen: self.swarm.listeners().map(with_peer).collect(),
             external: self.swarm.external_addresses().map(with_peer).collect(),
             reachability: self.reach.state,
+            private: self.settings.network_key.is_some(),
             greylisted: self.swarm.behaviour().gate.greylisted(),
             peers: self.peers.iter().filter_map(|(id, peer)| self.peer_status(id, peer)).collect(),
             topics: self.topics.keys().map(|topic| self.topic_status(*topic)).collect(),

@@ -56,6 +56,41 @@ async fn a_peer_that_lied_to_the_kernel_is_greylisted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peer_that_goes_on_with_a_crowd_is_greylisted_at_the_ninth_frame() {
+    let (mut a, b) = pair(Plan::new(1), Plan::new(2)).await;
+    for _ in 0..8 {
+        a.effect(Effect::Penalise { peer: b.peer, offence: Offence::Crowd });
+    }
+    let costs = |status: &tidepool_net::NetStatus| status.peers.iter().any(|peer| peer.score < -15_000);
+    let status = a.status("eight frames' points", costs).await;
+    assert_eq!(status.greylisted, 0);
+    a.effect(Effect::Penalise { peer: b.peer, offence: Offence::Crowd });
+    greylisted(&mut a, b.peer).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn old_news_are_free_up_to_a_number_and_greylist_beyond() {
+    let (mut a, b) = pair(Plan::new(1), Plan::new(2)).await;
+    let beyond = |node: &Node| node.net.counters().gossip_stale_beyond_rate.load(std::sync::atomic::Ordering::Relaxed);
+    for _ in 0..90 {
+        a.effect(Effect::Penalise { peer: b.peer, offence: Offence::Stale });
+    }
+    // What was handed over before is done by then.
+    a.effect(Effect::Penalise { peer: b.peer, offence: Offence::Crowd });
+    let costs = |status: &tidepool_net::NetStatus| status.peers.iter().any(|peer| peer.score < -1_000);
+    a.status("the points of one frame", costs).await;
+    assert_eq!(beyond(&a), 0);
+    while beyond(&a) < 4_000 {
+        let before = beyond(&a);
+        for _ in 0..500 {
+            a.effect(Effect::Penalise { peer: b.peer, offence: Offence::Stale });
+        }
+        a.counted("gossip_stale_beyond_rate", before + 300).await;
+    }
+    greylisted(&mut a, b.peer).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_peer_that_asks_garbage_is_greylisted() {
     let mut a = Plan::new(1).start().await;
     let (mut raw, _) = Raw::start(9, Speaks { network: network(), kad: false, sync: true, gossip: false }).await;
@@ -147,4 +182,37 @@ async fn so_many_frames_of_a_hundred_are_dropped_on_purpose() {
         arrived += 1;
     }
     assert_eq!(arrived, 160);
+}
+
+/// Sockets that say nothing, many from each of eight addresses: they used to fill every place for a handshake.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn silent_sockets_from_many_addresses_keep_nobody_out() {
+    let mut plan = Plan::new(1);
+    plan.settings.loopback = Loopback::Off;
+    plan.settings.mdns = false;
+    let mut a = plan.start().await;
+    let port = a.address().to_string().split('/').nth(4).and_then(|port| port.parse::<u16>().ok());
+    let to = std::net::SocketAddr::from(([127, 0, 0, 1], port.expect("it listens on TCP")));
+    let mut silent = Vec::new();
+    for address in 1..=8 {
+        // Each in a neighbourhood of its own.
+        let from = std::net::SocketAddr::from(([127, 0, address, 1], 0));
+        for _ in 0..30 {
+            let socket = tokio::net::TcpSocket::new_v4().unwrap();
+            socket.bind(from).unwrap();
+            silent.push(socket.connect(to).await.unwrap());
+        }
+    }
+    a.counted("handshakes_displaced", 8 * (30 - 8)).await;
+    let mut honest = Plan::new(2).seeds([a.address()]).start().await;
+    honest.connected(a.peer);
+    a.connected(honest.peer);
+    // It did not have to wait until the silent ones were given up.
+    let open = silent.iter().filter(
+        |socket| matches!(socket.try_read(&mut [0; 64]), Err(error) if error.kind() == std::io::ErrorKind::WouldBlock),
+    );
+    assert!(open.count() >= 8, "the silent ones were gone before");
+    for node in [a, honest] {
+        node.stop().await;
+    }
 }

@@ -106,6 +106,7 @@ pub(crate) fn insert(overlay: &mut Overlay<'_>, stored: &Stored, work: &mut Work
     if let Some(below) = header.seq.checked_sub(1) {
         work.gap = log.entries(overlay, below)?.is_empty();
     }
+    work.forks = siblings.len() == 1;
     // Who leaves is decided last: the arrival may be a `keep` that holds another.
     if all.len() > HELD_PER_POSITION {
         work.crowded.insert((log.at, header.seq));

@@ -14,9 +14,9 @@ use crate::overlay::Overlay;
 use crate::port::{Cursor, ReadError, ReadPort, Stored};
 use crate::rows;
 use crate::work::Work;
-use tidepool_protocol::body::{Checkpoint, checkpoint_message};
+use tidepool_protocol::body::{Checkpoint, Head, checkpoint_message};
 use tidepool_protocol::signer::{Domain, verify_signature};
-use tidepool_protocol::{Body, EnvelopeId, Scope};
+use tidepool_protocol::{AuthorId, Body, EnvelopeId, Scope, TimeMs};
 
 /// What a checkpoint's countersignature is worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +59,24 @@ fn voucher_key(stored: &Stored) -> Vec<u8> {
 
 fn waits_key(operation: &EnvelopeId, cursor: Cursor) -> Vec<u8> {
     codec::key(rows::CHECKPOINT_WAITS, &[&operation.short(), &cursor.0.to_be_bytes()])
+}
+
+/// The newest checkpoints of `author` that its home countersigned, newest first, at most `limit`: their times and heads.
+///
+/// # Errors
+/// When the store fails.
+pub fn countersigned(
+    port: &dyn ReadPort,
+    author: AuthorId,
+    limit: usize,
+) -> Result<Vec<(TimeMs, Vec<Head>)>, ReadError> {
+    let mut found = Vec::new();
+    for (_, voucher) in newest(port, rows::CHECKPOINT, &codec::short(&author.0), limit)? {
+        let Some(stored) = port.stored(voucher.cursor)? else { continue };
+        let header = stored.envelope.header();
+        found.extend(body(&stored).filter(|_| header.author == author).map(|said| (header.time_ms, said.heads)));
+    }
+    Ok(found)
 }
 
 /// Weighs a checkpoint that is held now, or whose node operation came.

@@ -3,6 +3,8 @@
 pub(crate) mod checkpoint;
 pub(crate) mod keep;
 
+pub use checkpoint::countersigned;
+
 use crate::codec::{self, Unpack};
 use crate::port::{Cursor, ReadError, Rows};
 use tidepool_protocol::{EnvelopeId, TimeMs};
