@@ -144,6 +144,9 @@ pub(crate) const WEEK_MS: u64 = 7 * 24 * 60 * 60 * 1_000;
 /// A day in milliseconds.
 const DAY_MS: u64 = WEEK_MS / 7;
 
+/// How long after midnight a kernel lets a day pass.
+const SETTLE_MS: u64 = 2 * 60 * 1_000;
+
 /// A clock is wrong by less than this, in milliseconds: half as much again as peers bear with.
 const SKEW_MS_MAX: u64 = 180_000;
 
@@ -160,7 +163,7 @@ impl Plan {
         let into_week_ms = match chance.below(5) {
             0 => WEEK_MS - run_ms.min(WEEK_MS) / 2,
             1 => 60_000,
-            2 | 3 => (chance.between(1, 6) * DAY_MS).saturating_sub(run_ms * chance.between(1, 9) / 10),
+            2 | 3 => (chance.between(1, 6) * DAY_MS + SETTLE_MS).saturating_sub(run_ms * chance.between(1, 9) / 10),
             _ => chance.between(1, 100) * 3_600_000,
         };
         let first = chance.place(HostileKind::ALL.len());

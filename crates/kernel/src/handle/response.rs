@@ -110,6 +110,7 @@ impl<S: Store, C: Custody> Node<S, C> {
         results: Vec<Checked>,
     ) -> Result<(), StoreError> {
         let is_session = matches!(purpose, Purpose::Session);
+        let before = (self.counters.admitted_sync, self.counters.not_held);
         for result in results {
             let envelope = match result {
                 Ok(envelope) => envelope,
@@ -146,7 +147,10 @@ impl<S: Store, C: Custody> Node<S, C> {
             }
             Purpose::Locate(author) => self.locate_answered(request, author)?,
             Purpose::Log(author) => self.heads_answered(request, author)?,
-            Purpose::Session => self.session_verified(from, request)?,
+            Purpose::Session => {
+                let written = self.counters.admitted_sync - before.0;
+                self.session_verified(from, request, (written, self.counters.not_held - before.1))?;
+            }
             Purpose::Heads(_) | Purpose::Gap => {}
         }
         self.ask_for_pending()

@@ -3,7 +3,8 @@
 //! First the horizon is durable and peers are told; then the bodies go. So a node never promises what it has not got.
 
 use super::{
-    Counted, DAY_MS, HorizonRow, PRUNED, PRUNED_KNOWN, Retention, count, horizon_of, horizon_row, number, plan,
+    Counted, DAY_MS, HorizonRow, PRUNED, PRUNED_KNOWN, Retention, SETTLE_MS, count, horizon_of, horizon_row, number,
+    plan,
 };
 use crate::custody::Custody;
 use crate::digest::{self, Tree};
@@ -53,7 +54,8 @@ impl<S: Store, C: Custody> Node<S, C> {
             self.begin_pruning()?;
         }
         self.prune_some()?;
-        let pause_ms = if self.pruning.is_idle() { EVERY_MS.min(DAY_MS - self.now.0 % DAY_MS) } else { STEP_MS };
+        let into_day_ms = self.now.0.saturating_sub(SETTLE_MS) % DAY_MS;
+        let pause_ms = if self.pruning.is_idle() { EVERY_MS.min(DAY_MS - into_day_ms) } else { STEP_MS };
         self.set_timer(Timer::Prune, self.now.plus_ms(pause_ms.max(1)));
         Ok(())
     }

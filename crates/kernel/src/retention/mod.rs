@@ -26,6 +26,10 @@ const PRUNED: [u8; 1] = [0x65];
 const DAYS: u8 = 0x6a;
 const PRUNED_KNOWN: [u8; 1] = [0x6b];
 
+/// A day is over when so much of the next has passed, four rounds of anti-entropy: they bring what gossip lost of its last moments
+/// out of a home that prunes. Behind its horizon nobody asks for it any more.
+const SETTLE_MS: u64 = 2 * 60 * 1_000;
+
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// What a node keeps of content. The state class is never pruned.
@@ -73,7 +77,7 @@ pub fn plan(
 }
 
 fn plan_shard(rows: &dyn Rows, shard: Shard, retention: Retention, now: TimeMs) -> Result<ShardPlan, ReadError> {
-    let today = now.0 / DAY_MS;
+    let today = now.0.saturating_sub(SETTLE_MS) / DAY_MS;
     let mut days: Vec<(u64, Day)> = Vec::new();
     let prefix = |end: u16| [&[DAYS][..], &end.to_be_bytes()].concat();
     rows.scan_back(&prefix(shard.0), &prefix(shard.0.saturating_add(1)), &mut |key, value| {

@@ -33,6 +33,11 @@ pub(super) const WORK_MAX: usize = 8_192;
 /// A busy peer is asked again after this.
 pub(super) const BUSY_MS: u64 = 500;
 
+/// Envelopes that a session may bring beside those that stand lower at their positions, unless it brings a fourth as many
+/// that are held. An honest peer has such only where it did not hear of the lower ones yet, and it learns of them from us
+/// meanwhile: the session ends, without blame, and another round finds fewer.
+const SURPLUS_MAX: u64 = 1_024;
+
 /// How often a session begins anew because the peer covers something else than it did.
 const ROOTS_MAX: u8 = 4;
 
@@ -61,6 +66,10 @@ pub(super) struct Session {
     /// Whether it reads the peer's log: one session of a node does.
     pub(super) reads_log: bool,
     pub(super) log_reads: u8,
+    /// Envelopes that were verified in vain: their positions hold two lower ones.
+    surplus: u64,
+    /// Envelopes that were written.
+    written: u64,
 }
 
 impl Session {
@@ -77,6 +86,8 @@ impl Session {
             differs: false,
             reads_log: false,
             log_reads: 0,
+            surplus: 0,
+            written: 0,
         }
     }
 
@@ -419,10 +430,20 @@ impl<S: Store, C: Custody> Node<S, C> {
     }
 
     /// A part of the envelopes of an answer is written.
-    pub(crate) fn session_verified(&mut self, peer: Peer, request: RequestId) -> Result<(), StoreError> {
+    pub(crate) fn session_verified(
+        &mut self,
+        peer: Peer,
+        request: RequestId,
+        (written, surplus): (u64, u64),
+    ) -> Result<(), StoreError> {
         let now = self.now;
         if let Some(session) = self.syncing.sessions.get_mut(&peer) {
             session.progress = now;
+            session.written += written;
+            session.surplus += surplus;
+            if session.surplus > SURPLUS_MAX && session.surplus > 4 * session.written {
+                return self.end_session(&peer);
+            }
             let done = session.verifying.get_mut(&request).is_some_and(|answer| {
                 answer.parts = answer.parts.saturating_sub(1);
                 answer.parts == 0
