@@ -69,6 +69,10 @@ async fn begin(weak: &Weak<Inner>) -> Option<Cursor> {
 /// Writes the notices of the next events behind `at`; how far that reaches, and whether it was written down.
 async fn step(weak: &Weak<Inner>, at: Cursor, upto: Cursor, written: Cursor) -> Option<(Cursor, bool)> {
     let inner = weak.upgrade()?;
+    // A node that is nobody's home has nobody to tell, and reads nothing for it.
+    if inner.registrations.agents.load(Ordering::Relaxed) == 0 {
+        return Some((upto, false));
+    }
     let kernel = Arc::clone(&inner.parts.kernel);
     let log = inner.facts.log;
     let task = tokio::task::spawn_blocking(move || {
@@ -104,10 +108,6 @@ async fn step(weak: &Weak<Inner>, at: Cursor, upto: Cursor, written: Cursor) -> 
 
 /// The rows of the notices of `events`, and those that make room for them.
 fn notices(inner: &Inner, events: &[Arc<StreamEvent>]) -> Result<Vec<RowWrite>, HomeError> {
-    // A node that is nobody's home has nobody to tell.
-    if inner.registrations.agents.load(Ordering::Relaxed) == 0 {
-        return Ok(Vec::new());
-    }
     let mut rows = Vec::new();
     let mut coming: BTreeMap<AgentId, usize> = BTreeMap::new();
     for event in events {
