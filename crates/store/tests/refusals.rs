@@ -80,9 +80,9 @@ fn a_directory_of_another_network_is_refused_and_both_are_named() {
 fn a_directory_of_a_newer_version_is_refused_and_both_are_named() {
     let (_directory, path) = closed_store(5);
     let format = fs::read_to_string(path.join("FORMAT")).unwrap();
-    fs::write(path.join("FORMAT"), format.replacen(" 2 ", " 9 ", 1)).unwrap();
-    let error = refusal(&path, &settings(), &["format 9", "up to 2"]);
-    assert!(matches!(error, OpenError::NewerVersion { found: 9, supported: 2, .. }));
+    fs::write(path.join("FORMAT"), format.replacen(" 3 ", " 9 ", 1)).unwrap();
+    let error = refusal(&path, &settings(), &["format 9", "up to 3"]);
+    assert!(matches!(error, OpenError::NewerVersion { found: 9, supported: 3, .. }));
 }
 
 #[test]
@@ -340,7 +340,7 @@ fn after_something_could_not_be_read_back_derived_rows_are_computed_anew_once() 
 fn a_directory_of_an_older_layout_is_taken_over_and_its_derived_rows_are_computed_again() {
     let (_directory, path) = closed_store(40);
     let format = fs::read_to_string(path.join("FORMAT")).unwrap();
-    fs::write(path.join("FORMAT"), format.replacen(" 2 ", " 1 ", 1)).unwrap();
+    fs::write(path.join("FORMAT"), format.replacen(" 3 ", " 2 ", 1)).unwrap();
     let mut store = SledStore::open(&path, &settings()).unwrap();
     assert_eq!((store.head(), store.derived_upto()), (Cursor(40), Cursor::START));
     assert_eq!(fs::read_to_string(path.join("FORMAT")).unwrap(), format);

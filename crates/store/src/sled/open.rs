@@ -20,8 +20,8 @@ use tidepool_protocol::NetworkId;
 use tidepool_views::{Cursor, ReadError};
 
 /// The newest layout that this program reads, and the one that it writes. 2: derived rows about one envelope stand under
-/// its spot; those of version 1 are computed again.
-pub(crate) const FORMAT_VERSION: u32 = 2;
+/// its spot. 3: settings name a grant, and moderation is folded. Derived rows of older versions are computed again.
+pub(crate) const FORMAT_VERSION: u32 = 3;
 
 const FORMAT_FILE: &str = "FORMAT";
 /// The engine's own directory.
