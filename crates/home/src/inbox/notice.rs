@@ -11,7 +11,7 @@ use serde_tuple::{Deserialize_tuple, Serialize_tuple};
 use std::collections::BTreeMap;
 use tidepool_protocol::body::Deed;
 use tidepool_protocol::{AgentId, AuthorId, EnvelopeId, Scope, TimeMs};
-use tidepool_views::queries::{comments, posts};
+use tidepool_views::queries::written_by;
 
 /// A notice as it is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize_tuple, Deserialize_tuple)]
@@ -47,12 +47,12 @@ pub(crate) fn concerns(inner: &Inner, event: &StreamEvent) -> Result<BTreeMap<Ag
         }
         Event::Comment { post, parent, content, .. } => {
             if parent != post
-                && let Some(answered) = comments::get(inner.reader(), parent)?
+                && let Some((author, true)) = written_by(inner.reader(), parent)?
             {
-                tell(Sort::CommentReply, answered.author.id, Some(*post), Some(event.id))?;
+                tell(Sort::CommentReply, author, Some(*post), Some(event.id))?;
             }
-            if let Some(root) = posts::get(inner.reader(), post)? {
-                tell(Sort::PostComment, root.author.id, Some(*post), Some(event.id))?;
+            if let Some((author, false)) = written_by(inner.reader(), post)? {
+                tell(Sort::PostComment, author, Some(*post), Some(event.id))?;
             }
             for who in mentioned(inner, &[content])? {
                 tell(Sort::Mention, who, Some(*post), Some(event.id))?;
@@ -63,13 +63,13 @@ pub(crate) fn concerns(inner: &Inner, event: &StreamEvent) -> Result<BTreeMap<Ag
             tell(Sort::NewFollower, (*target).into(), None, None)?;
         }
         Event::Vote { target, direction: Some(Direction::Up) } => {
-            if let Some(post) = posts::get(inner.reader(), target)? {
-                tell(Sort::PostUpvote, post.author.id, Some(*target), None)?;
+            if let Some((author, false)) = written_by(inner.reader(), target)? {
+                tell(Sort::PostUpvote, author, Some(*target), None)?;
             }
         }
         Event::Moderated { deed: Deed::Remove | Deed::Restore, target, .. } => {
-            if let Some(post) = posts::get(inner.reader(), target)? {
-                tell(Sort::Moderation, post.author.id, Some(*target), None)?;
+            if let Some((author, false)) = written_by(inner.reader(), target)? {
+                tell(Sort::Moderation, author, Some(*target), None)?;
             }
         }
         _ => {}

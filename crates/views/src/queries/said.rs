@@ -40,6 +40,15 @@ pub struct AuthorBrief {
     pub follower_count: u64,
 }
 
+/// Who wrote the post or comment with this id, and whether it is a comment; `None` when none is here. Reads one row, and says
+/// nothing of whether it is shown.
+///
+/// # Errors
+/// When the store fails.
+pub fn written_by(port: &dyn ReadPort, id: &EnvelopeId) -> Result<Option<(AuthorId, bool)>, ReadError> {
+    Ok(item::find(port, &id.short())?.map(|(_, item)| (item.author, item.place.is_some())))
+}
+
 /// Whether its author or a moderator took away what an envelope says: a post or comment itself, or, for an edit, what it edits. Whoever
 /// hands out envelopes leaves the body of such a one away.
 ///
