@@ -69,19 +69,13 @@ impl Home {
 }
 
 impl Inner {
-    /// An agent's notices behind `after`, which counts down, at most `limit`.
-    fn notices_below(
-        &self,
-        agent: AgentId,
-        below: Option<Cursor>,
-        limit: usize,
-    ) -> Result<Vec<(Cursor, NoticeRow)>, HomeError> {
+    /// An agent's notices, the latest first.
+    fn all_notices(&self, agent: AgentId) -> Result<Vec<(Cursor, NoticeRow)>, HomeError> {
         let (from, to) = rows::notices_of(agent);
-        let to = below.map_or(to, |below| rows::notice_key(agent, below));
         let mut found = Vec::new();
         self.reader().scan_back(&from, &to, &mut |key, value| {
             found.push((key.last_chunk::<8>().map(|at| Cursor(u64::from_be_bytes(*at))), value.clone()));
-            found.len() < limit
+            found.len() < NOTICES_MAX + NOTICES_MAX
         })?;
         found
             .into_iter()
@@ -92,7 +86,7 @@ impl Inner {
 
     /// What an agent has not read, the latest first.
     pub(crate) fn unread(&self, agent: AgentId) -> Result<Vec<(Cursor, NoticeRow)>, HomeError> {
-        let mut all = self.notices_below(agent, None, NOTICES_MAX + NOTICES_MAX)?;
+        let mut all = self.all_notices(agent)?;
         all.retain(|(_, row)| !row.is_read);
         Ok(all)
     }
@@ -115,7 +109,10 @@ impl Inner {
         let below = query.cursor.as_deref().map(cursor).transpose()?;
         let mut items = Vec::new();
         let mut next = None;
-        for (at, row) in self.notices_below(agent, below, NOTICES_MAX + NOTICES_MAX)? {
+        // One look at all of them: what is listed and what is counted are of one moment.
+        let all = self.all_notices(agent)?;
+        let unread = all.iter().filter(|(_, row)| !row.is_read).count() as u64;
+        for (at, row) in all.into_iter().filter(|(at, _)| below.is_none_or(|below| *at < below)) {
             if query.unread_only && row.is_read {
                 continue;
             }
@@ -129,7 +126,7 @@ impl Inner {
             items.extend(self.notice(agent, at, row)?.map(|notice| (at, notice)));
         }
         let items = items.into_iter().map(|(_, notice)| notice).collect();
-        Ok(NoticePage { items, next, unread: self.unread(agent)?.len() as u64 })
+        Ok(NoticePage { items, next, unread })
     }
 
     /// What is shown of a notice; `None` when what it is about was taken away, is void, or is hidden here.
