@@ -104,6 +104,9 @@ pub enum Offence {
     /// It gossips envelopes that were too old for gossip long before it sent them. Some may come of a clock that is wrong,
     /// many do not.
     Stale,
+    /// It gossips bundles of a version that is not ours, which nobody of our version forwards. Some may come of a newer node,
+    /// many do not.
+    Unreadable,
     /// It gossips envelope upon envelope of one position of a log, where an honest peer forwards the first few.
     Crowd,
 }
@@ -116,6 +119,7 @@ impl Offence {
             Self::Withheld => "withheld",
             Self::Contradiction => "contradiction",
             Self::Stale => "stale",
+            Self::Unreadable => "unreadable",
             Self::Crowd => "crowd",
         }
     }
@@ -125,7 +129,7 @@ impl Offence {
     pub const fn is_lie(self) -> bool {
         match self {
             Self::Withheld | Self::Contradiction => true,
-            Self::Stale | Self::Crowd => false,
+            Self::Stale | Self::Unreadable | Self::Crowd => false,
         }
     }
 }

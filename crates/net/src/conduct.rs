@@ -21,6 +21,10 @@ pub(crate) const CROWD: f64 = 2_000.0;
 /// Points that each frame or request beyond its rate takes: 4,000 grey-list.
 pub(crate) const BEYOND_RATE: f64 = 4.0;
 
+/// Points that each bundle of another version beyond its rate takes: a thousand grey-list. Nobody but its sender had a part in it,
+/// as nodes of our version forward none.
+pub(crate) const UNREADABLE: f64 = 16.0;
+
 /// Points lose half of themselves in this time.
 const HALF_LIFE: Duration = Duration::from_secs(10 * 60);
 
@@ -33,6 +37,10 @@ const REQUESTS: Rate = Rate { per_second: 500.0, burst: 2_000.0 };
 
 /// Frames of old news that one peer may send in a second, and at once: what a node with a wrong clock has to say of its own.
 const STALE: Rate = Rate { per_second: 5.0, burst: 100.0 };
+
+/// Bundles of another version that one peer may send in a second, and at once: what a node with some agents says of its own. One
+/// that says more and is newer loses nothing here that we could have read.
+const UNREADABLES: Rate = Rate { per_second: 50.0, burst: 500.0 };
 
 /// Peers of whom something is kept, connected or not; beyond it the one with the fewest points is forgotten.
 const PEERS_MAX: usize = 4_096;
@@ -69,6 +77,7 @@ struct Peer {
     frames: Bucket,
     requests: Bucket,
     stale: Bucket,
+    unreadable: Bucket,
 }
 
 impl Peer {
@@ -99,6 +108,7 @@ impl Conduct {
             frames: full(FRAMES),
             requests: full(REQUESTS),
             stale: full(STALE),
+            unreadable: full(UNREADABLES),
         })
     }
 
@@ -124,6 +134,11 @@ impl Conduct {
     /// Whether a frame of old news is within the peer's rate.
     pub(crate) fn takes_stale(&mut self, id: PeerId, now: Instant) -> bool {
         self.peer(id, now).stale.take(STALE, now)
+    }
+
+    /// Whether a bundle of another version is within the peer's rate.
+    pub(crate) fn takes_unreadable(&mut self, id: PeerId, now: Instant) -> bool {
+        self.peer(id, now).unreadable.take(UNREADABLES, now)
     }
 
     /// The application score of everybody who has points, and forgets who is not connected and has none left.
@@ -159,6 +174,7 @@ mod tests {
         assert_eq!((0..10_000).filter(|_| conduct.takes_frame(id, later)).count(), 1_000);
         assert_eq!((0..10_000).filter(|_| conduct.takes_request(id, now)).count(), 2_000);
         assert_eq!((0..10_000).filter(|_| conduct.takes_stale(id, now)).count(), 100);
+        assert_eq!((0..10_000).filter(|_| conduct.takes_unreadable(id, now)).count(), 500);
         assert!(conduct.takes_frame(PeerId::random(), now), "others have their own");
     }
 

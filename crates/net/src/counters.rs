@@ -70,6 +70,8 @@ counters! {
     gossip_dropped_rate,
     /// Gossip frames of old news beyond the number that a wrong clock explains.
     gossip_stale_beyond_rate,
+    /// Gossip frames of another version beyond the number that a newer node explains.
+    gossip_unreadable_beyond_rate,
     /// Gossip frames dropped because a test wants it.
     gossip_dropped_fault,
     /// Gossip frames rejected because they are larger than a bundle may be.

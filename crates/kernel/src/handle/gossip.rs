@@ -38,13 +38,15 @@ impl<S: Store, C: Custody> Node<S, C> {
         }
         let bundle = match Bundle::decode(frame) {
             Ok(bundle) => bundle,
-            Err(error) => {
-                let verdict = match error {
-                    BundleError::Version(_) => Verdict::Ignore,
-                    BundleError::Cbor(_) | BundleError::TooMany(_) => Verdict::Reject,
-                };
-                self.counters.refuse(if verdict == Verdict::Ignore { "version" } else { "malformed" });
-                self.judge(id, verdict);
+            Err(BundleError::Version(_)) => {
+                self.counters.refuse("version");
+                self.judge(id, Verdict::Ignore);
+                self.out.push(Effect::Penalise { peer: from, offence: Offence::Unreadable });
+                return Ok(());
+            }
+            Err(BundleError::Cbor(_) | BundleError::TooMany(_)) => {
+                self.counters.refuse("malformed");
+                self.judge(id, Verdict::Reject);
                 return Ok(());
             }
         };

@@ -3,6 +3,7 @@
 use super::delivery::topic_of;
 use super::*;
 use crate::{Offence, Verdict};
+use bytes::Bytes;
 use tidepool_protocol::{Bundle, Envelope, Verified};
 use tidepool_views::testing::Writer;
 
@@ -108,6 +109,20 @@ fn a_fork_that_honest_peers_forward_is_nobodys_fault_but_the_forkers() {
     assert!(world.net.penalties.len() > 100, "{} of 600", world.net.penalties.len());
     world.net.run(20_000);
     assert!(world.net.equal(0, 1) && world.net.equal(0, 2));
+}
+
+#[test]
+fn bundles_of_another_version_are_their_senders_doing() {
+    let (mut world, writer) = world();
+    let topic = topic_of(&writer.clone().post("of the network's topics"));
+    for frames in 1..=2 {
+        // [99, [], []]
+        world.net.gossip(0, 1, topic, Bytes::from_static(&[0x83, 0x18, 0x63, 0x80, 0x80]));
+        world.net.run(100);
+        assert_eq!(offences(&world), vec![Offence::Unreadable; frames]);
+    }
+    assert_eq!(world.net.counters(0).refused.get("version"), Some(&2));
+    assert_eq!(world.net.verdicts, [(0, Verdict::Ignore); 2], "forwarded by nobody");
 }
 
 #[test]

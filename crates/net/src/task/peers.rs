@@ -7,7 +7,7 @@ use super::Task;
 use super::sync::EarlyRequest;
 use crate::address::{self, Realm};
 use crate::behaviour::{kad_protocol, network_version};
-use crate::conduct::{BEYOND_RATE, CROWD, LIE};
+use crate::conduct::{BEYOND_RATE, CROWD, LIE, UNREADABLE};
 use crate::counters::count;
 use crate::handshakes::Handshakes;
 use crate::peer::{peer_id, peer_of};
@@ -302,6 +302,12 @@ impl Task {
                 if !self.conduct.takes_stale(id, Instant::now()) {
                     count(&self.counters.gossip_stale_beyond_rate);
                     self.blame(id, BEYOND_RATE);
+                }
+            }
+            Offence::Unreadable => {
+                if !self.conduct.takes_unreadable(id, Instant::now()) {
+                    count(&self.counters.gossip_unreadable_beyond_rate);
+                    self.blame(id, UNREADABLE);
                 }
             }
         }

@@ -91,6 +91,26 @@ async fn old_news_are_free_up_to_a_number_and_greylist_beyond() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bundles_of_another_version_are_free_up_to_a_number_and_greylist_beyond() {
+    let (mut a, b) = pair(Plan::new(1), Plan::new(2)).await;
+    let beyond =
+        |node: &Node| node.net.counters().gossip_unreadable_beyond_rate.load(std::sync::atomic::Ordering::Relaxed);
+    for _ in 0..400 {
+        a.effect(Effect::Penalise { peer: b.peer, offence: Offence::Unreadable });
+    }
+    // What was handed over before is done by then.
+    a.effect(Effect::Penalise { peer: b.peer, offence: Offence::Crowd });
+    let costs = |status: &tidepool_net::NetStatus| status.peers.iter().any(|peer| peer.score < -1_000);
+    a.status("the points of one frame", costs).await;
+    assert_eq!(beyond(&a), 0);
+    for _ in 0..1_500 {
+        a.effect(Effect::Penalise { peer: b.peer, offence: Offence::Unreadable });
+    }
+    greylisted(&mut a, b.peer).await;
+    assert!(beyond(&a) > 800, "{} frames cost something", beyond(&a));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_peer_that_asks_garbage_is_greylisted() {
     let mut a = Plan::new(1).start().await;
     let (mut raw, _) = Raw::start(9, Speaks { network: network(), kad: false, sync: true, gossip: false }).await;
