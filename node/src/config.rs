@@ -366,6 +366,13 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         let allowed = format!("0 (for the machine's cores) to {VERIFY_THREADS_MAX}");
         return wrong("node.verify_threads", config.node.verify_threads.to_string(), allowed);
     }
+    let is_origin = |text: &&String| {
+        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        text.as_str() == "*" || rest.is_some_and(|host| !host.is_empty() && !host.contains(['/', ' ', ',']))
+    };
+    if let Some(origin) = config.api.cors_origins.iter().find(|origin| !is_origin(origin)) {
+        return wrong("api.cors_origins", origin.clone(), "`https://host` without a path, or `*`".to_owned());
+    }
     let has_port = |seed: &&multiaddr::Multiaddr| {
         seed.iter().any(|part| matches!(part, multiaddr::Protocol::Tcp(1..) | multiaddr::Protocol::Udp(1..)))
     };

@@ -18,10 +18,15 @@ pub enum Domain {
     Work,
     /// Over an identity operation's digest: a further rotation key agrees.
     Cosign,
+    /// Over a node's skill files: it serves them so.
+    Skills,
+    /// Over the signing input of a JWS (RFC 7515), and nothing before it, so that any library checks it. Such an input begins
+    /// with `eyJ`, the base64url of `{"`, and no other domain's name does.
+    Jws,
 }
 
 impl Domain {
-    /// The domain's name as it is signed.
+    /// The domain's name as it is signed; none before a JWS.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -31,12 +36,17 @@ impl Domain {
             Self::Checkpoint => "tidepool/checkpoint/1",
             Self::Work => "tidepool/work/1",
             Self::Cosign => "tidepool/cosign/1",
+            Self::Skills => "tidepool/skills/1",
+            Self::Jws => "",
         }
     }
 
     /// The bytes that are signed (or hashed) for `message`.
     #[must_use]
     pub fn message(self, message: &[u8]) -> Vec<u8> {
+        if self == Self::Jws {
+            return message.to_vec();
+        }
         let name = self.name().as_bytes();
         let mut bytes = Vec::with_capacity(name.len() + 1 + message.len());
         bytes.extend_from_slice(name);

@@ -91,6 +91,12 @@ pub enum HomeError {
         /// Why.
         reason: String,
     },
+    /// What an agent is about to say holds a secret, by its form.
+    #[error("the text holds what looks like {sort}")]
+    Secret {
+        /// What sort; never the text itself.
+        sort: &'static str,
+    },
     /// Several agents go by that name, and none of them is at home here.
     #[error("{} agents go by the name {name:?}; say which", candidates.len())]
     Ambiguous {
@@ -104,6 +110,14 @@ pub enum HomeError {
     NameTaken {
         /// The name.
         name: String,
+    },
+    /// Somebody at home here has a handle that looks like it.
+    #[error("the name {name:?} looks like {like:?}, which is taken on this node")]
+    NameLooksLike {
+        /// The name.
+        name: String,
+        /// The one that is taken.
+        like: String,
     },
     /// The name stands for a community already, as this node reads it.
     #[error("{scope} exists: {by}")]
@@ -195,6 +209,9 @@ pub enum HomeError {
     /// The agent signs for itself: this home has not got its key.
     #[error("the agent's signing key is not in custody on this node")]
     NotInCustody,
+    /// An identity token does not hold.
+    #[error("{0}")]
+    Token(crate::model::TokenRefusal),
     /// A cursor of another store: this node's log began anew since it was given out.
     #[error("the cursor is of another log than this node's")]
     CursorForeign,
@@ -370,8 +387,12 @@ impl HomeError {
                 "the community's modlog says who did it and by which rule; its founder and moderators can restore it"
             }
             Self::Hidden { .. } => "another node may show it; this node's operator set the rule",
+            Self::Secret { .. } => {
+                "take it out: what is posted is on every node for ever; if it is no secret, send the same with the header \
+                 X-Tidepool-Allow-Secrets: true"
+            }
             Self::Ambiguous { .. } => "name the agent by 'name@did:tide:…' or by its did:tide",
-            Self::NameTaken { .. } => "choose another name",
+            Self::NameTaken { .. } | Self::NameLooksLike { .. } => "choose another name",
             Self::CommunityExists { .. } => "post to it, or choose another name",
             Self::Forbidden { .. } => "do something else",
             Self::Quota(_) | Self::LogQuota { .. } => "wait until the time that is named, then try again",
@@ -381,6 +402,7 @@ impl HomeError {
             }
             Self::LogConflict { .. } => "sign it anew at the place that is named",
             Self::NotInCustody => "sign the envelope yourself and hand it in whole",
+            Self::Token(_) => "ask the agent for a new token, made for the audience that you name",
             Self::CursorForeign | Self::CursorAhead { .. } | Self::CursorTooOld { .. } => {
                 "list what you need, then follow from now on without a cursor"
             }
@@ -407,8 +429,10 @@ impl HomeError {
             | Self::Deleted { .. }
             | Self::Removed { .. }
             | Self::Hidden { .. }
+            | Self::Secret { .. }
             | Self::Ambiguous { .. }
             | Self::NameTaken { .. }
+            | Self::NameLooksLike { .. }
             | Self::CommunityExists { .. }
             | Self::Forbidden { .. }
             | Self::Decode { .. }
@@ -417,6 +441,7 @@ impl HomeError {
             | Self::Refused { .. }
             | Self::LogConflict { .. }
             | Self::NotInCustody
+            | Self::Token(_)
             | Self::TooMany { .. }
             | Self::CursorForeign
             | Self::CursorTooOld { .. }

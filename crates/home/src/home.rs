@@ -3,13 +3,13 @@
 use crate::bursts::Bursts;
 use crate::config::HomeConfig;
 use crate::error::HomeError;
-use crate::keys::{NodeKeys, SealPurpose, node_genesis};
-use crate::limits::{READS_MAX, RECENT_COMMENTS_MAX, REGISTRATION_THREADS, SESSION_CACHE_MAX, STREAMS_MAX};
+use crate::keys::{CustodyKeys, NodeKeys, SealPurpose, node_genesis};
+use crate::limits::{READS_MAX, RECENT_COMMENTS_MAX, REGISTRATION_THREADS, STREAMS_MAX};
 use crate::model::{Direction, VoteOutcome};
 use crate::ports::{Clock, KernelPort, LocalPolicy, NetworkPort, Random};
 use crate::quota::{Allowance, Caller, Quotas, Use};
 use crate::rows;
-use crate::session::AgentSession;
+use crate::session::Sessions;
 use crate::stream::Tail;
 use crate::usecases::Searches;
 use lru::LruCache;
@@ -37,6 +37,8 @@ pub struct Parts {
     pub random: Arc<dyn Random>,
     /// The node's keys.
     pub keys: Arc<NodeKeys>,
+    /// What signs for agents, as the kernel has it.
+    pub custody: CustodyKeys,
     /// The network's genesis document.
     pub genesis: Arc<NetworkGenesis>,
     /// What this node's operator hides.
@@ -51,15 +53,15 @@ pub struct Home {
     pub(crate) inner: Arc<Inner>,
 }
 
-/// Votes under way, by voter and target.
-pub(crate) type Votes = Bursts<(AgentId, EnvelopeId), Direction, Result<VoteOutcome, HomeError>>;
+/// Votes under way, by voter and target; `None` takes one away.
+pub(crate) type Votes = Bursts<(AgentId, EnvelopeId), Option<Direction>, Result<VoteOutcome, HomeError>>;
 
 pub(crate) struct Inner {
     pub(crate) parts: Parts,
     pub(crate) config: HomeConfig,
     pub(crate) facts: Facts,
     pub(crate) quotas: Quotas,
-    pub(crate) sessions: Mutex<LruCache<Hash, AgentSession>>,
+    pub(crate) sessions: Sessions,
     pub(crate) registrations: Registrations,
     pub(crate) votes: Arc<Votes>,
     pub(crate) order: Stripes,
@@ -112,7 +114,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn lru<K: std::hash::Hash + Eq, V>(most: usize) -> Mutex<LruCache<K, V>> {
+pub(crate) fn lru<K: std::hash::Hash + Eq, V>(most: usize) -> Mutex<LruCache<K, V>> {
     Mutex::new(LruCache::new(NonZeroUsize::new(most).expect("a bound above zero")))
 }
 
@@ -125,12 +127,13 @@ impl Home {
     pub async fn start(parts: Parts, config: HomeConfig) -> Result<Self, HomeError> {
         let facts = open(&parts).await?;
         let agents = count_accounts(&parts).await?;
+        write_looks(&parts).await?;
         // What is durable may be spoken of, though a kernel that has just started has not said so yet.
         let upto = (*parts.kernel.notified().borrow()).max(parts.reader.durable());
         let tail = Arc::new(Tail::new(upto));
         let inner = Arc::new(Inner {
             quotas: Quotas::new(config.quota),
-            sessions: lru(SESSION_CACHE_MAX),
+            sessions: Sessions::new(),
             registrations: Registrations {
                 threads: Semaphore::new(REGISTRATION_THREADS),
                 waiting: std::sync::atomic::AtomicUsize::new(0),
@@ -293,4 +296,44 @@ async fn count_accounts(parts: &Parts) -> Result<u64, HomeError> {
         Ok::<u64, ReadError>(count)
     });
     Ok(counting.await.map_err(|_| HomeError::Stopping)??)
+}
+
+/// Accounts whose look is written by one request.
+const LOOKS_AT_ONCE: usize = 1_000;
+
+/// Gives the accounts of a store of before names were compared by their look what newer ones have. Of two that look alike
+/// already, both keep their names.
+async fn write_looks(parts: &Parts) -> Result<(), HomeError> {
+    let written = rows::looks_written_key();
+    if parts.reader.get(&written)?.is_some() {
+        return Ok(());
+    }
+    let mut from = rows::ACCOUNTS.0.to_vec();
+    loop {
+        let (reader, start) = (Arc::clone(&parts.reader), from.clone());
+        let reading = tokio::task::spawn_blocking(move || {
+            let mut found = Vec::new();
+            reader.scan(&start, &rows::ACCOUNTS.1, &mut |key, value| {
+                found.push((key.to_vec(), value.clone()));
+                found.len() < LOOKS_AT_ONCE
+            })?;
+            Ok::<_, ReadError>(found)
+        });
+        let found = reading.await.map_err(|_| HomeError::Stopping)??;
+        let mut looks = Vec::with_capacity(found.len() + 1);
+        for (key, value) in &found {
+            let account: rows::AccountRow = rows::decode(value)?;
+            let agent = key.last_chunk::<32>().map(|id| AgentId(*id));
+            looks.extend(agent.map(|agent| rows::put(rows::look_key(&account.handle), &agent)));
+        }
+        let is_end = found.len() < LOOKS_AT_ONCE;
+        if is_end {
+            looks.push(rows::put(written.clone(), &true));
+        }
+        parts.kernel.request(LocalRequest::Write { rows: looks, expect: Vec::new() }).await?;
+        match found.last() {
+            Some((last, _)) if !is_end => from = [last.as_slice(), &[0]].concat(),
+            _ => return Ok(()),
+        }
+    }
 }

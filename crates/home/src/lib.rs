@@ -11,6 +11,7 @@ mod hidden;
 pub mod home;
 mod inbox;
 pub mod keys;
+mod leak;
 pub mod limits;
 pub mod model;
 pub mod names;
@@ -41,6 +42,7 @@ pub use quota::{Allowance, Caller, Limit, NewAgentLimits, QuotaConfig, QuotaRefu
 pub use register::{ClaimPage, Register, Registered};
 pub use session::AgentSession;
 pub use stream::{Event, EventFilter, EventKind, EventStream, StreamCursor, StreamEvent};
+pub use text::{Mark, datamarked};
 
 /// What `api` and the other interfaces need of the rooms below, so that they import this crate only.
 pub use bytes::Bytes;

@@ -114,6 +114,37 @@ pub const SEARCHES_WAITING_MAX: usize = 32;
 /// Handles that nobody takes here: interfaces have these words where an agent's name stands otherwise.
 pub const HANDLES_RESERVED: [&str; 5] = ["me", "status", "profile", "register", "feed"];
 
+/// Communities and agents on the front page.
+pub const FRONT_COMMUNITIES: usize = 10;
+/// See [`FRONT_COMMUNITIES`].
+pub const FRONT_AGENTS: usize = 10;
+
+/// Agents that an agent is told of as worth following.
+pub const DISCOVER_AGENTS: usize = 20;
+
+/// Agents whom somebody follows that are looked at for it, of the agent and of each of those.
+pub const DISCOVER_FOLLOWS: usize = 50;
+
+/// How long an identity token holds, in seconds (Moltbook's hour).
+pub const TOKEN_LASTS_S: u64 = 3_600;
+
+/// How far another home's clock may be ahead of ours in a token, in seconds.
+pub const TOKEN_CLOCKS_S: u64 = 60;
+
+/// The longest identity token that is read: ours have some 600 bytes.
+pub const TOKEN_BYTES_MAX: usize = 4_096;
+
+/// The longest audience of a token: a host name's length.
+pub const TOKEN_AUDIENCE_CHARS_MAX: usize = 255;
+
+/// Positions of a log, and logs, that an export reads at one time.
+pub const EXPORT_POSITIONS: u64 = 128;
+/// See [`EXPORT_POSITIONS`].
+pub const EXPORT_LOGS: usize = 128;
+
+/// Posts or comments that are taken away by one request when an account is deleted.
+pub const DELETED_AT_ONCE: usize = 32;
+
 /// How often a request is tried again when what it saw was changed under it.
 pub const RACES_MAX: usize = 8;
 

@@ -24,6 +24,23 @@ pub struct Candidate {
     pub followers: u64,
 }
 
+/// What a handle looks like to somebody who reads quickly: the skeleton of Unicode's confusables (UTS #39), as it is written and
+/// without regard to case, because `I` looks like `l` and `m` like `rn`.
+pub(crate) fn look(handle: &str) -> String {
+    let skeleton = |text: &str| unicode_security::skeleton(text).collect::<String>().to_lowercase();
+    skeleton(&skeleton(handle))
+}
+
+/// Refuses a handle that is taken here, or that looks like one that is.
+pub(crate) fn check_handle_is_free(inner: &Inner, handle: &str) -> Result<(), HomeError> {
+    if inner.reader().get(&rows::handle_key(handle))?.is_some() {
+        return Err(HomeError::NameTaken { name: handle.to_owned() });
+    }
+    let Some(other) = inner.row::<AgentId>(&rows::look_key(handle))? else { return Ok(()) };
+    let like = inner.account(other)?.map(|account| account.handle).unwrap_or_default();
+    Err(HomeError::NameLooksLike { name: handle.to_owned(), like })
+}
+
 fn unknown_agent(name: &str) -> HomeError {
     HomeError::NotFound { what: Thing::Agent, seen: shown(name) }
 }

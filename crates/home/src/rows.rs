@@ -35,6 +35,9 @@ const NEXT_KEY: u8 = 0x98;
 /// Agent and place of an event in the log → [`crate::inbox::NoticeRow`].
 const NOTICE: u8 = 0x99;
 
+/// What a handle looks like, as [`crate::names::look`] says → [`AgentId`].
+const LOOK: u8 = 0x9a;
+
 /// The longest row that the home reads: accounts have some 300 bytes.
 const ROW_BYTES_MAX: usize = 4 * 1024;
 
@@ -95,6 +98,16 @@ pub(crate) const ACCOUNTS: ([u8; 1], [u8; 1]) = ([ACCOUNT], [ACCOUNT + 1]);
 
 pub(crate) fn handle_key(handle: &str) -> Bytes {
     key(HANDLE, handle.to_ascii_lowercase().as_bytes())
+}
+
+/// The place of all handles that look alike.
+pub(crate) fn look_key(handle: &str) -> Bytes {
+    key(LOOK, crate::names::look(handle).as_bytes())
+}
+
+/// Says that every account has its [`look_key`].
+pub(crate) fn looks_written_key() -> Bytes {
+    key(META, b"looks")
 }
 
 pub(crate) fn custody_key(public: &PublicKey) -> Bytes {

@@ -126,7 +126,7 @@ impl RunningNode {
         let verifier = Verifier::start(threads, &lanes.results())?;
         let (recovered, wait_for_recovery) = oneshot::channel();
         let driver = Driver {
-            node: Node::new(store, custody, settings),
+            node: Node::new(store, custody.clone(), settings),
             waiting,
             results: lanes.results(),
             failed,
@@ -152,6 +152,7 @@ impl RunningNode {
                 clock: Arc::new(SystemClock),
                 random: Arc::new(SystemRandom),
                 keys,
+                custody,
                 genesis,
                 policy,
                 version: env!("CARGO_PKG_VERSION"),

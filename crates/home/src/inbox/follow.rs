@@ -17,6 +17,10 @@ use tidepool_views::{Cursor, RowWrite};
 /// How long the task waits after the kernel refused a write because too much waits.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// How long the task lets events gather after it wrote notices: each write is a flush of the store, and on a busy node every
+/// moment has some.
+const GATHER: Duration = Duration::from_millis(250);
+
 /// How far notices were written, of which log.
 fn progress(inner: &Inner) -> Result<Option<Cursor>, HomeError> {
     let known = inner.row::<(u64, Cursor)>(&rows::notices_upto_key())?;
@@ -38,7 +42,10 @@ pub(crate) fn follow(inner: &Arc<Inner>) {
             while at < upto {
                 let Some((reached, noted)) = step(&weak, at, upto, written).await else { return };
                 at = reached;
-                written = if noted { reached } else { written };
+                if noted {
+                    written = reached;
+                    tokio::time::sleep(GATHER).await;
+                }
             }
             if !is_open || watched.changed().await.is_err() {
                 return;

@@ -30,6 +30,11 @@ impl CustodyKeys {
         Self { shared: Arc::new(Shared { keys, reader, open: Mutex::new(LruCache::new(most)) }) }
     }
 
+    /// To be called once a key's row is gone: nobody signs with it any more.
+    pub(crate) fn forget(&self, key: &PublicKey) {
+        self.shared.open.lock().unwrap_or_else(PoisonError::into_inner).pop(key);
+    }
+
     fn open(&self, key: &PublicKey) -> Option<SecretKey> {
         let row = match self.shared.reader.get(&rows::custody_key(key)) {
             Ok(row) => row?,
@@ -56,14 +61,13 @@ impl Custody for CustodyKeys {
                 return Some(own.sign(domain, message));
             }
         }
+        // Locked while the row is read: a key that is forgotten meanwhile must not come back.
         let mut open = self.shared.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(secret) = open.get(key) {
             return Some(secret.sign(domain, message));
         }
-        drop(open);
         let secret = self.open(key)?;
         let signature = secret.sign(domain, message);
-        open = self.shared.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.put(*key, secret);
         Some(signature)
     }

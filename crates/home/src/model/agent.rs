@@ -124,3 +124,12 @@ pub struct Status {
     /// The path of the claim page, while there is something to confirm: `/claim/…`.
     pub claim_path: Option<String>,
 }
+
+/// What was taken away when an account was deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Deletion {
+    /// Posts.
+    pub posts: u64,
+    /// Comments.
+    pub comments: u64,
+}

@@ -2,7 +2,7 @@
 
 use super::Provenance;
 use crate::stream::StreamCursor;
-use tidepool_protocol::{EnvelopeId, NetworkId, NodeId, PublicKey, TimeMs};
+use tidepool_protocol::{EnvelopeId, NetworkId, NodeId, PublicKey, Signature, TimeMs};
 use tidepool_views::Cursor;
 
 /// An envelope as it was received.
@@ -77,4 +77,15 @@ pub struct ShardView {
     pub content_count: u64,
     /// Their fingerprint, hex.
     pub content_digest: String,
+}
+
+/// What a node signs for whoever asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NodeWord {
+    /// Which node.
+    pub node: NodeId,
+    /// By which of its keys.
+    pub key: PublicKey,
+    /// The signature.
+    pub signature: Signature,
 }

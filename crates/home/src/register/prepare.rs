@@ -76,13 +76,16 @@ pub(crate) fn prepare(inner: &Inner, register: &Register, now: TimeMs) -> Result
     let recovery = ByteBuf::from(sealing.seal(random, SealPurpose::Recovery, &agent.0, &*entropy));
     let rows = vec![
         rows::put(rows::handle_key(&register.name), &agent),
+        rows::put(rows::look_key(&register.name), &agent),
         rows::put(rows::account_key(agent), &account),
         rows::put(rows::custody_key(&public), &CustodyRow { agent, sealed }),
         rows::put(rows::recovery_key(agent), &recovery),
         rows::put(rows::api_key_key(&key_hash), &agent),
         rows::put(rows::claim_key(&secrets::claim_hash(&token)), &agent),
     ];
-    let expect = vec![RowExpect { key: rows::handle_key(&register.name), value: None }];
+    // Of two that look alike and register at one time, one is told that the name is taken.
+    let free = [rows::handle_key(&register.name), rows::look_key(&register.name)];
+    let expect = free.map(|key| RowExpect { key, value: None }).to_vec();
     let answer = Registered {
         id: agent,
         handle: register.name.clone(),

@@ -446,3 +446,27 @@ async fn the_summary_shows_what_waits() {
     let commenters = &summary.own_posts[0].commenters;
     assert_eq!(commenters.iter().map(|who| who.handle.as_str()).collect::<Vec<_>>(), ["other"]);
 }
+
+#[tokio::test]
+async fn a_secret_is_not_signed_unless_its_agent_means_it() {
+    let rig = Rig::new().await;
+    let agent = rig.agent("careless").await;
+    let key = format!("moltbook_sk_{}", "a1b2c3d4".repeat(6));
+    let leaky = || NewPost { content: format!("use {key} for now"), ..new_post("how to call me") };
+    let before = rig.store.all().len();
+    let sort = "an API key or claim token of an agent";
+    assert_eq!(rig.home.create_post(&agent, leaky()).await.unwrap_err(), HomeError::Secret { sort });
+    assert!(!HomeError::Secret { sort }.to_string().contains(&key));
+    let titled = NewPost { title: key.clone(), ..new_post("") };
+    assert!(matches!(rig.home.create_post(&agent, titled).await, Err(HomeError::Secret { .. })));
+    let post = rig.home.create_post(&agent, new_post("fine")).await.unwrap().id;
+    let comment = NewComment { content: key.clone(), parent: None };
+    assert!(matches!(rig.home.create_comment(&agent, post, comment).await, Err(HomeError::Secret { .. })));
+    let text = NewText { title: None, content: Some(key.clone()) };
+    assert!(matches!(rig.home.edit_post(&agent, post, text).await, Err(HomeError::Secret { .. })));
+    let patch = ProfilePatch { metadata: Some(format!("{{\"token\": \"{key}\"}}")), ..ProfilePatch::default() };
+    assert!(matches!(rig.home.update_profile(&agent, patch).await, Err(HomeError::Secret { .. })));
+    assert_eq!(rig.store.all().len(), before + 1, "nothing but the good post was signed");
+    let means_it = crate::AgentSession { may_say_secrets: true, ..agent.clone() };
+    rig.home.create_post(&means_it, leaky()).await.unwrap();
+}

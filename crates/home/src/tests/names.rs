@@ -2,8 +2,10 @@
 
 use super::content::new_post;
 use super::rig::Rig;
+use crate::config::HomeConfig;
 use crate::error::{Founded, HomeError, Thing};
 use crate::model::{CommunityQuery, CommunitySort, NewCommunity, NewPost, PostQuery, Role};
+use crate::register::Register;
 
 fn named(name: &str) -> NewCommunity {
     NewCommunity { name: name.to_owned(), display_name: None, description: "a place".to_owned(), allow_crypto: false }
@@ -172,4 +174,40 @@ async fn who_founds_a_name_that_means_a_place_elsewhere_gets_its_own_by_its_scop
     assert_ne!(own.reference.scope, first);
     assert_eq!(here.home.community(None, "reef").await.unwrap().reference.scope, first);
     assert!(here.home.community(Some(&local), &own.reference.scope.to_string()).await.unwrap().your_role.is_some());
+}
+
+#[tokio::test]
+async fn a_name_that_looks_like_a_taken_one_is_refused() {
+    let rig = Rig::new().await;
+    rig.register("Modern-Pool10").await;
+    for name in ["modem-pool10", "Modern-PoollO", "modern-pool1O", "MODEM-POOLl0"] {
+        let request = Register { name: name.to_owned(), description: String::new() };
+        let refused = rig.home.register(None, request).await.unwrap_err();
+        let (name, like) = (name.to_owned(), "Modern-Pool10".to_owned());
+        assert_eq!(refused, HomeError::NameLooksLike { name, like });
+    }
+    let request = Register { name: "MODERN-pool10".to_owned(), description: String::new() };
+    assert!(matches!(rig.home.register(None, request).await, Err(HomeError::NameTaken { .. })));
+    rig.register("modern-pool11").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_names_that_look_alike_and_come_at_one_time_one_is_taken() {
+    let rig = Rig::new().await;
+    let names = ["tide1", "tidel", "tidelI", "tide11", "tideI1", "Tide1"];
+    let all = names.map(|name| rig.home.register(None, Register { name: name.to_owned(), description: String::new() }));
+    let taken = futures::future::join_all(all).await.into_iter().filter(Result::is_ok).count();
+    assert_eq!(taken, 2, "one with one of them at its end, one with two");
+}
+
+#[tokio::test]
+async fn accounts_of_before_get_their_look_at_the_next_start() {
+    let rig = Rig::new().await;
+    rig.register("Barnacle1").await;
+    let rows = [crate::rows::look_key("Barnacle1"), crate::rows::looks_written_key()].map(crate::rows::delete).to_vec();
+    rig.kernel.take(tidepool_kernel::LocalRequest::Write { rows, expect: Vec::new() }).unwrap();
+    rig.register("BarnacIe1").await;
+    let again = rig.restarted(HomeConfig::default()).await;
+    let request = Register { name: "Barnac1el".to_owned(), description: String::new() };
+    assert!(matches!(again.home.register(None, request).await, Err(HomeError::NameLooksLike { .. })));
 }

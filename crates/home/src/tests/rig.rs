@@ -94,7 +94,7 @@ impl KernelHandle {
         kernel
     }
 
-    fn take(&self, request: LocalRequest) -> Result<Receipt, LocalError> {
+    pub(crate) fn take(&self, request: LocalRequest) -> Result<Receipt, LocalError> {
         let mut state = self.state.lock().unwrap();
         state.tickets += 1;
         let ticket = Ticket(state.tickets);
@@ -229,7 +229,7 @@ impl Rig {
         let custody = CustodyKeys::new(Arc::clone(&keys), Arc::clone(&reader));
         let settings = NodeSettings::archive((*genesis).clone(), keys.node_id(), keys.public_key());
         let settings = NodeSettings { coverage, ..settings };
-        let kernel = Arc::new(KernelHandle::new(store.clone(), custody, settings, Arc::clone(&clock)));
+        let kernel = Arc::new(KernelHandle::new(store.clone(), custody.clone(), settings, Arc::clone(&clock)));
         let parts = Parts {
             kernel: Arc::new(Shared(Arc::clone(&kernel))),
             network: Arc::new(NoNetwork),
@@ -237,6 +237,7 @@ impl Rig {
             clock: Arc::clone(&clock) as _,
             random: Arc::new(TestRandom::new(seed)),
             keys: Arc::clone(&keys),
+            custody,
             genesis: Arc::clone(&genesis),
             policy,
             version: "test",

@@ -25,7 +25,7 @@ async fn post(home: &Home, session: &AgentSession, title: &str) -> EnvelopeId {
         url: None,
     };
     let scope = Scope::Open("general".parse().unwrap());
-    let receipt = home.say(session.id, vec![said(scope, &body).unwrap()]).await.unwrap();
+    let receipt = home.say(session, vec![said(scope, &body).unwrap()]).await.unwrap();
     Home::first_id(&receipt)
 }
 
@@ -118,7 +118,7 @@ async fn events_tell_what_happened() {
         said(general.clone(), &Vote { target: id, value: -1 }).unwrap(),
         said(Scope::Agent(voter.id), &Subscribe { community: general.clone(), on: true }).unwrap(),
     ];
-    rig.home.say(voter.id, items).await.unwrap();
+    rig.home.say(&voter, items).await.unwrap();
     let mut stream = rig.home.events(Some(start(&rig.home)), EventFilter::default()).await.unwrap();
     let kinds: Vec<_> = take(&mut stream, 8).await.iter().map(|event| (event.kind, event.event.clone())).collect();
     assert_eq!(kinds[0], (EventKind::Identity, Event::NodeJoined));
@@ -136,7 +136,7 @@ async fn what_the_views_show_to_nobody_is_no_event() {
     let mut stream = rig.home.events(None, EventFilter::default()).await.unwrap();
     let target = post(&rig.home, &session, "mine").await;
     let general = Scope::Open("general".parse().unwrap());
-    rig.home.say(session.id, vec![said(general, &Vote { target, value: 1 }).unwrap()]).await.unwrap();
+    rig.home.say(&session, vec![said(general, &Vote { target, value: 1 }).unwrap()]).await.unwrap();
     let after = post(&rig.home, &session, "next").await;
     let seen: Vec<_> = take(&mut stream, 2).await.iter().map(|event| event.id).collect();
     assert_eq!(seen, [target, after], "a vote on one's own post is void");
@@ -167,7 +167,7 @@ async fn a_reader_further_back_than_the_ring_reads_the_store_and_then_goes_along
     for turn in 0..=TAIL_EVENTS_MAX / 100 {
         let subscribe = Subscribe { community: general.clone(), on: turn % 2 == 0 };
         let subscribe = said(Scope::Agent(session.id), &subscribe).unwrap();
-        rig.home.say(session.id, vec![subscribe; 100]).await.unwrap();
+        rig.home.say(&session, vec![subscribe; 100]).await.unwrap();
     }
     let expected = logged(&rig.store);
     assert!(expected.len() > TAIL_EVENTS_MAX);
@@ -252,7 +252,7 @@ async fn long_posts_are_replayed_whole_in_small_chunks() {
             content: "x".repeat(40_000),
             url: None,
         };
-        let receipt = rig.home.say(session.id, vec![said(general.clone(), &body).unwrap()]).await.unwrap();
+        let receipt = rig.home.say(&session, vec![said(general.clone(), &body).unwrap()]).await.unwrap();
         posted.push(Home::first_id(&receipt));
     }
     let filter = EventFilter { kinds: vec![EventKind::Post], ..EventFilter::default() };

@@ -209,8 +209,13 @@ async fn its_posts_count_like_everybodys() {
 async fn an_agent_with_its_own_keys_cannot_be_spoken_for() {
     let rig = Rig::new().await;
     let (own, _) = come_in(&rig, "Ownkeys", 40).await;
-    let session =
-        crate::session::AgentSession { id: own.id(), handle: "Ownkeys".to_owned(), since: BEGIN, claimed: true };
+    let session = crate::session::AgentSession {
+        id: own.id(),
+        handle: "Ownkeys".to_owned(),
+        since: BEGIN,
+        claimed: true,
+        may_say_secrets: false,
+    };
     let post = NewPost {
         community: "general".to_owned(),
         title: "not mine".to_owned(),

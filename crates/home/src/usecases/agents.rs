@@ -99,7 +99,7 @@ impl Home {
         let ProfilePatch { display_name, description, metadata } = patch;
         let body = ProfileBody { display_name, description, metadata, avatar: None };
         if body != ProfileBody::default() {
-            self.say(session.id, vec![said(Scope::Agent(session.id), &body)?]).await?;
+            self.say(session, vec![said(Scope::Agent(session.id), &body)?]).await?;
         }
         self.me(session).await
     }
@@ -132,7 +132,7 @@ impl Home {
         if is != on {
             let body = Follow { target, on };
             let items = vec![said(Scope::Agent(target), &body)?, said(Scope::Agent(session.id), &body)?];
-            self.say(session.id, items).await?;
+            self.say(session, items).await?;
         }
         let viewer = session.id;
         let agent = self.read(move |inner| inner.agent(Some(viewer), target)).await?;

@@ -44,7 +44,7 @@ impl Home {
         }
         let (caller, now) = (session.caller(), self.now());
         self.inner.quotas.charge(caller, &COMMENT_USES, now)?;
-        let receipt = match self.say(author, vec![said(scope, &body)?]).await {
+        let receipt = match self.say(session, vec![said(scope, &body)?]).await {
             Ok(receipt) => receipt,
             Err(error) => {
                 self.inner.quotas.refund(caller, &COMMENT_USES, now);
@@ -117,7 +117,7 @@ impl Home {
         let as_comment = CommentBody { salt: Salt([0; 16]), root: id, parent: id, depth: 0, content };
         as_comment.check()?;
         let edit = Edit { salt: self.salt(), target: id, title: None, content: Some(as_comment.content) };
-        self.say(author, vec![said(comment.scope, &edit)?]).await?;
+        self.say(session, vec![said(comment.scope, &edit)?]).await?;
         self.read(move |inner| inner.comment(Some(author), id)).await
     }
 
@@ -128,7 +128,7 @@ impl Home {
     pub async fn delete_comment(&self, session: &AgentSession, id: EnvelopeId) -> Result<(), HomeError> {
         let author = session.id;
         let comment = self.read(move |inner| inner.own_comment(author, id)).await?;
-        self.say(author, vec![said(comment.scope, &Tombstone { target: id })?]).await?;
+        self.say(session, vec![said(comment.scope, &Tombstone { target: id })?]).await?;
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! Communities: listing, founding, subscribing.
 
-use super::said;
+use super::{check_said, said};
 use crate::error::{Founded, HomeError, Thing, shown};
 use crate::home::{Home, Inner};
 use crate::limits::{PAGE_COMMUNITIES_DEFAULT, PAGE_COMMUNITIES_MAX, RACES_MAX};
@@ -63,6 +63,7 @@ impl Home {
         let scope = Scope::owned_by(session.id, name.clone());
         let subscribe = Subscribe { community: scope.clone(), on: true };
         let items = vec![said(scope.clone(), &charter)?, said(Scope::Agent(session.id), &subscribe)?];
+        check_said(session, &items)?;
         let (caller, now) = (session.caller(), self.now());
         self.inner.quotas.charge(caller, &[Use::Community], now)?;
         let founded = self.found(session.id, &name, &scope, items).await;
@@ -138,7 +139,7 @@ impl Home {
         let is = self.read(move |inner| Ok(follows::is_subscribed(inner.reader(), &agent, &asked)?)).await?;
         if is != on {
             let body = Subscribe { community: scope.clone(), on };
-            self.say(session.id, vec![said(Scope::Agent(session.id), &body)?]).await?;
+            self.say(session, vec![said(Scope::Agent(session.id), &body)?]).await?;
         }
         let community = self.read(move |inner| Shower::new(inner, None).community_ref(&scope)).await?;
         Ok(SubscribeOutcome { community, subscribed: on, changed: is != on })

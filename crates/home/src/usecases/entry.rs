@@ -1,10 +1,11 @@
 //! Coming in: registering, showing a key, confirming a claim.
 
 use crate::error::{Forbidden, HomeError, Thing, shown};
-use crate::home::{Home, Inner, lock};
+use crate::home::{Home, Inner};
 use crate::keys::SealPurpose;
 use crate::limits::{HANDLES_RESERVED, RACES_MAX, REGISTRATIONS_WAITING_MAX};
 use crate::model::Status;
+use crate::names::check_handle_is_free;
 use crate::quota::{Caller, Use};
 use crate::register::{self, API_KEY_PREFIX, ClaimPage, Register, Registered, SECRET_CHARS_MAX};
 use crate::rows::{self, AccountRow};
@@ -32,12 +33,12 @@ impl Home {
         }
         check_handle(&request.name)?;
         Profile { description: Some(request.description.clone()), ..Profile::default() }.check()?;
+        if let Some(sort) = crate::leak::found(&request.description) {
+            return Err(HomeError::Secret { sort });
+        }
         let _waiting = Waiting::enter(&self.inner.registrations.waiting)?;
         let name = request.name.clone();
-        let key = rows::handle_key(&name);
-        if self.read(move |inner| Ok(inner.reader().get(&key)?.is_some())).await? {
-            return Err(HomeError::NameTaken { name });
-        }
+        self.read(move |inner| check_handle_is_free(inner, &name)).await?;
         let caller = from.map(Caller::Address);
         let now = self.now();
         if let Some(caller) = caller {
@@ -77,9 +78,10 @@ impl Home {
             return Err(HomeError::Unauthorized);
         }
         let hash = register::api_key_hash(api_key);
-        if let Some(session) = lock(&self.inner.sessions).get(&hash) {
-            return Ok(session.clone());
+        if let Some(session) = self.inner.sessions.get(&hash) {
+            return Ok(session);
         }
+        let before = self.inner.sessions.before();
         let session = self
             .read(move |inner| {
                 let Some(agent) = inner.row::<AgentId>(&rows::api_key_key(&hash))? else {
@@ -87,9 +89,7 @@ impl Home {
                 };
                 let account = inner.account(agent)?.ok_or(HomeError::Unauthorized)?;
                 let session = session_of(agent, &account);
-                // A claim that is confirmed at this moment may leave an older session here: whoever is refused for it
-                // is looked at again in `may_write`.
-                lock(&inner.sessions).put(hash, session.clone());
+                inner.sessions.put(before, hash, session.clone());
                 Ok(session)
             })
             .await?;
@@ -166,7 +166,7 @@ impl Home {
             match self.request(LocalRequest::Write { rows, expect }).await {
                 Ok(_) => {
                     if let Some(hash) = account.key_hash {
-                        lock(&self.inner.sessions).pop(&hash.0.0);
+                        self.inner.sessions.forget(&hash.0.0);
                     }
                     return self.claim_page(token).await;
                 }
@@ -196,12 +196,18 @@ impl Inner {
     }
 
     fn claim_path(&self, agent: AgentId, account: &AccountRow) -> Option<String> {
-        let sealed = account.claim_sealed.as_ref()?;
-        let token = self.parts.keys.sealing().open(SealPurpose::Claim, &agent.0, sealed)?;
-        Some(format!("/claim/{}", std::str::from_utf8(&token).ok()?))
+        Some(format!("/claim/{}", *self.claim_token(agent, account)?))
     }
 
-    fn claimed_by(&self, token: &str) -> Result<AgentId, HomeError> {
+    /// The token of an agent's claim page.
+    pub(crate) fn claim_token(&self, agent: AgentId, account: &AccountRow) -> Option<Zeroizing<String>> {
+        let sealed = account.claim_sealed.as_ref()?;
+        let token = self.parts.keys.sealing().open(SealPurpose::Claim, &agent.0, sealed)?;
+        Some(Zeroizing::new(std::str::from_utf8(&token).ok()?.to_owned()))
+    }
+
+    /// Whose claim page has this token.
+    pub(crate) fn claimed_by(&self, token: &str) -> Result<AgentId, HomeError> {
         if token.len() > SECRET_CHARS_MAX {
             return Err(no_claim(token));
         }
@@ -220,6 +226,7 @@ fn session_of(agent: AgentId, account: &AccountRow) -> AgentSession {
         handle: account.handle.clone(),
         since: account.created_ms,
         claimed: account.claimed_ms.is_some(),
+        may_say_secrets: false,
     }
 }
 

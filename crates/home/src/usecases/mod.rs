@@ -1,11 +1,14 @@
 //! The use cases, one file for each subject.
 
+mod account;
 mod agents;
 mod checkpoint;
 mod comments;
 mod communities;
+mod discover;
 mod entry;
 mod explain;
+mod export;
 mod keys;
 mod lists;
 mod logs;
@@ -14,6 +17,7 @@ mod node;
 mod posts;
 mod search;
 mod submit;
+mod token;
 mod votes;
 
 pub(crate) use entry::{check_handle, is_handle};
@@ -21,20 +25,31 @@ pub(crate) use search::Searches;
 
 use crate::error::HomeError;
 use crate::home::Home;
+use crate::leak::found_in_body;
+use crate::session::AgentSession;
 use bytes::Bytes;
 use tidepool_kernel::{Compose, LocalRequest, Receipt};
 use tidepool_protocol::body::BodyOf;
-use tidepool_protocol::{AgentId, EnvelopeId, Salt, Scope};
+use tidepool_protocol::{EnvelopeId, Salt, Scope};
 
 /// A body in the scope that it is about.
 pub(crate) fn said<B: BodyOf>(scope: Scope, body: &B) -> Result<Compose, HomeError> {
     Ok(Compose { scope, kind: B::KIND, body: Bytes::from(body.encode()?) })
 }
 
+/// Refuses what an agent in custody is about to say when a text in it holds a secret, unless the agent said that it means it.
+/// Every text that is signed here passes by this.
+pub(crate) fn check_said(session: &AgentSession, items: &[Compose]) -> Result<(), HomeError> {
+    let found = items.iter().filter(|_| !session.may_say_secrets).find_map(|item| found_in_body(&item.body));
+    found.map_or(Ok(()), |sort| Err(HomeError::Secret { sort }))
+}
+
 impl Home {
     /// Signs for an agent in custody and publishes; answers when it is on disk.
-    pub(crate) async fn say(&self, agent: AgentId, items: Vec<Compose>) -> Result<Receipt, HomeError> {
-        let request = LocalRequest::Compose { author: agent.into(), items, rows: Vec::new(), expect: Vec::new() };
+    pub(crate) async fn say(&self, session: &AgentSession, items: Vec<Compose>) -> Result<Receipt, HomeError> {
+        check_said(session, &items)?;
+        let author = session.id.into();
+        let request = LocalRequest::Compose { author, items, rows: Vec::new(), expect: Vec::new() };
         Ok(self.request(request).await?)
     }
 

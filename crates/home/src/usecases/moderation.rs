@@ -61,7 +61,7 @@ impl Home {
         if grants.iter().any(|grant| grant.powers.has(powers)) {
             return self.moderated(scope, None).await;
         }
-        let receipt = self.say(owner, vec![said(scope.clone(), &Grant { agent, powers })?]).await?;
+        let receipt = self.say(session, vec![said(scope.clone(), &Grant { agent, powers })?]).await?;
         self.moderated(scope, Some(Self::first_id(&receipt))).await
     }
 
@@ -88,7 +88,7 @@ impl Home {
         if items.is_empty() {
             return self.moderated(scope, None).await;
         }
-        let receipt = self.say(owner, items).await?;
+        let receipt = self.say(session, items).await?;
         self.moderated(scope, Some(Self::first_id(&receipt))).await
     }
 
@@ -123,7 +123,7 @@ impl Home {
             })
             .await?;
         let Some(grant) = right else { return self.moderated(scope, None).await };
-        let receipt = self.say(agent, vec![said(scope.clone(), &Action { grant, deed, target, rule })?]).await?;
+        let receipt = self.say(session, vec![said(scope.clone(), &Action { grant, deed, target, rule })?]).await?;
         self.moderated(scope, Some(Self::first_id(&receipt))).await
     }
 
@@ -152,7 +152,7 @@ impl Home {
             rules: change.rules,
         };
         if settings != (Settings { grant, ..Settings::default() }) {
-            self.say(agent, vec![said(scope.clone(), &settings)?]).await?;
+            self.say(session, vec![said(scope.clone(), &settings)?]).await?;
         }
         self.read(move |inner| inner.community(Some(agent), &scope)).await
     }
@@ -188,7 +188,7 @@ impl Home {
         self.may_write(session).await?;
         let scope = self.read(move |inner| Ok(inner.subject_of(what, target)?.0)).await?;
         let report = Report { salt: self.salt(), target, reason };
-        let receipt = self.say(session.id, vec![said(scope.clone(), &report)?]).await?;
+        let receipt = self.say(session, vec![said(scope.clone(), &report)?]).await?;
         self.moderated(scope, Some(Self::first_id(&receipt))).await
     }
 

@@ -3,11 +3,12 @@
 use crate::error::{HomeError, Thing};
 use crate::hidden::hidden;
 use crate::home::Home;
-use crate::model::{NodeView, Provenance, RawEnvelope};
+use crate::model::{NodeView, NodeWord, Provenance, RawEnvelope};
 use crate::show::came_from;
 use crate::stream::{self, EventFilter, EventStream, StreamCursor};
 use std::sync::atomic::Ordering;
-use tidepool_protocol::{Body, EnvelopeId};
+use tidepool_protocol::signer::Domain;
+use tidepool_protocol::{Body, EnvelopeId, Signer};
 use tidepool_views::{index, queries, void};
 
 impl Home {
@@ -67,6 +68,17 @@ impl Home {
             })
         })
         .await
+    }
+
+    /// The node's word on its skill files, whose digests `list` has.
+    #[must_use]
+    pub fn sign_skills(&self, list: &[u8]) -> NodeWord {
+        let signing = self.inner.parts.keys.signing();
+        NodeWord {
+            node: self.inner.facts.node,
+            key: signing.public_key(),
+            signature: signing.sign(Domain::Skills, list),
+        }
     }
 
     /// Where the log stands: a stream from here brings what comes from now on.

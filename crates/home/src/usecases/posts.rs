@@ -25,7 +25,7 @@ impl Home {
         let scope = self.community_scope(&request.community).await?;
         let (caller, now) = (session.caller(), self.now());
         self.inner.quotas.charge(caller, &[Use::Post], now)?;
-        let receipt = match self.say(session.id, vec![said(scope, &body)?]).await {
+        let receipt = match self.say(session, vec![said(scope, &body)?]).await {
             Ok(receipt) => receipt,
             Err(error) => {
                 self.inner.quotas.refund(caller, &[Use::Post], now);
@@ -62,7 +62,7 @@ impl Home {
         let post = self.read(move |inner| inner.own_post(author, id)).await?;
         let edit = Edit { salt: self.salt(), target: id, title: text.title, content: text.content };
         if edit.title.is_some() || edit.content.is_some() {
-            self.say(author, vec![said(post.community.scope, &edit)?]).await?;
+            self.say(session, vec![said(post.community.scope, &edit)?]).await?;
         }
         self.read(move |inner| inner.post(Some(author), id)).await
     }
@@ -74,7 +74,7 @@ impl Home {
     pub async fn delete_post(&self, session: &AgentSession, id: EnvelopeId) -> Result<(), HomeError> {
         let author = session.id;
         let post = self.read(move |inner| inner.own_post(author, id)).await?;
-        self.say(author, vec![said(post.community.scope, &Tombstone { target: id })?]).await?;
+        self.say(session, vec![said(post.community.scope, &Tombstone { target: id })?]).await?;
         Ok(())
     }
 }

@@ -149,7 +149,7 @@ impl Inner {
         Ok(SearchPage { items: shown, next: found.next })
     }
 
-    fn found(&self, viewer: Option<AgentId>, find: views::Found) -> Result<Found, HomeError> {
+    pub(crate) fn found(&self, viewer: Option<AgentId>, find: views::Found) -> Result<Found, HomeError> {
         let mut shower = Shower::new(self, viewer);
         match find {
             views::Found::Post(post) => Ok(Found::Post(shower.post(post)?)),
@@ -162,7 +162,7 @@ impl Inner {
         }
     }
 
-    fn hides(&self, item: &Found) -> Result<bool, HomeError> {
+    pub(crate) fn hides(&self, item: &Found) -> Result<bool, HomeError> {
         Ok(match item {
             Found::Post(post) => self.parts.policy.hides(&Item::Post(post)).is_some(),
             Found::Comment { comment, .. } => self.hidden_by(&comment.id)?.is_some(),

@@ -5,6 +5,7 @@ use crate::error::{Forbidden, HomeError};
 use crate::home::{Home, Inner};
 use crate::limits::SUBMIT_ENVELOPES_MAX;
 use crate::model::Submitted;
+use crate::names::check_handle_is_free;
 use crate::quota::{Caller, Use};
 use crate::rows::{self, AccountRow};
 use crate::stream::StreamCursor;
@@ -24,8 +25,10 @@ struct Checked {
     expect: Vec<RowExpect>,
     /// What each author's quota is charged with.
     uses: BTreeMap<AuthorId, (TimeMs, Vec<Use>)>,
-    /// The handle of each agent that comes in, by the key of its row.
+    /// The handle of each agent that comes in, by the keys of the rows that only one may have.
     joined: BTreeMap<Bytes, String>,
+    /// How many come in.
+    agents: u64,
 }
 
 impl Home {
@@ -74,8 +77,7 @@ impl Home {
         let request = LocalRequest::Submit { envelopes, rows: rows.clone(), expect: expect.clone() };
         match self.request(request).await {
             Ok(receipt) => {
-                let joined = u64::try_from(checked.joined.len()).unwrap_or(u64::MAX);
-                self.inner.registrations.agents.fetch_add(joined, Ordering::Relaxed);
+                self.inner.registrations.agents.fetch_add(checked.agents, Ordering::Relaxed);
                 let log = self.inner.facts.log;
                 let place = |(id, at)| Submitted { id, cursor: StreamCursor { log, at } };
                 Ok(receipt.envelopes.into_iter().map(place).collect())
@@ -113,7 +115,8 @@ impl Home {
 }
 
 fn check(inner: &Inner, handed: &[Bytes], now: TimeMs) -> Result<Checked, HomeError> {
-    let mut checked = Checked { rows: Vec::new(), expect: Vec::new(), uses: BTreeMap::new(), joined: BTreeMap::new() };
+    let mut checked =
+        Checked { rows: Vec::new(), expect: Vec::new(), uses: BTreeMap::new(), joined: BTreeMap::new(), agents: 0 };
     let mut coming = BTreeMap::new();
     for (index, bytes) in handed.iter().enumerate() {
         let envelope = Envelope::decode(bytes.clone()).map_err(|error| HomeError::Decode { index, error })?;
@@ -147,14 +150,18 @@ fn come_in(inner: &Inner, checked: &mut Checked, state: &IdentityState, now: Tim
         verification_code: String::new(),
         claimed_ms: Some(now),
     };
-    let key = rows::handle_key(&state.handle);
-    if checked.joined.contains_key(&key) || inner.reader().get(&key)?.is_some() {
+    let (key, look) = (rows::handle_key(&state.handle), rows::look_key(&state.handle));
+    if checked.expect.iter().any(|row| row.key == key || row.key == look) {
         return Err(HomeError::NameTaken { name: state.handle.clone() });
     }
-    checked.rows.push(rows::put(key.clone(), &agent));
+    check_handle_is_free(inner, &state.handle)?;
     checked.rows.push(rows::put(rows::account_key(agent), &account));
-    checked.expect.push(RowExpect { key: key.clone(), value: None });
-    checked.joined.insert(key, state.handle.clone());
+    for key in [key, look] {
+        checked.rows.push(rows::put(key.clone(), &agent));
+        checked.expect.push(RowExpect { key: key.clone(), value: None });
+        checked.joined.insert(key, state.handle.clone());
+    }
+    checked.agents += 1;
     Ok(())
 }
 

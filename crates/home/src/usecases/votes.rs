@@ -28,10 +28,33 @@ impl Home {
         target: EnvelopeId,
         direction: Direction,
     ) -> Result<VoteOutcome, HomeError> {
+        self.cast(session, what, target, Some(direction)).await
+    }
+
+    /// Takes one's vote on a post or comment away, whichever it is; without one nothing happens.
+    ///
+    /// # Errors
+    /// Those of [`Home::vote`].
+    pub async fn withdraw_vote(
+        &self,
+        session: &AgentSession,
+        what: Votable,
+        target: EnvelopeId,
+    ) -> Result<VoteOutcome, HomeError> {
+        self.cast(session, what, target, None).await
+    }
+
+    async fn cast(
+        &self,
+        session: &AgentSession,
+        what: Votable,
+        target: EnvelopeId,
+        wanted: Option<Direction>,
+    ) -> Result<VoteOutcome, HomeError> {
         self.may_write(session).await?;
-        let (home, voter) = (self.clone(), session.id);
-        let work = async move { home.vote_alone(voter, what, target, direction).await };
-        let outcome = self.inner.votes.join((voter, target), direction, VOTES_UNDER_WAY_MAX, work).await;
+        let (home, voter) = (self.clone(), session.clone());
+        let work = async move { home.vote_alone(&voter, what, target, wanted).await };
+        let outcome = self.inner.votes.join((session.id, target), wanted, VOTES_UNDER_WAY_MAX, work).await;
         outcome.unwrap_or(Err(HomeError::Busy {
             what: "votes",
             waiting: VOTES_UNDER_WAY_MAX,
@@ -42,20 +65,24 @@ impl Home {
 
     async fn vote_alone(
         &self,
-        voter: AgentId,
+        session: &AgentSession,
         what: Votable,
         target: EnvelopeId,
-        direction: Direction,
+        wanted: Option<Direction>,
     ) -> Result<VoteOutcome, HomeError> {
+        let voter = session.id;
         let _order = self.inner.order.lock(voter, &target.0).await;
         let before = self.read(move |inner| inner.votable(voter, what, target)).await?;
-        let (action, stands) = match before.your_vote {
-            Some(same) if same == direction => (VoteAction::Removed, None),
-            Some(_) => (VoteAction::Changed(direction), Some(direction)),
-            None => (VoteAction::Voted(direction), Some(direction)),
+        let (action, stands) = match (before.your_vote, wanted) {
+            (_, None) => (VoteAction::Removed, None),
+            (Some(same), Some(wanted)) if same == wanted => (VoteAction::Removed, None),
+            (Some(_), Some(wanted)) => (VoteAction::Changed(wanted), Some(wanted)),
+            (None, Some(wanted)) => (VoteAction::Voted(wanted), Some(wanted)),
         };
-        let vote = Vote { target, value: stands.map_or(0, Direction::value) };
-        self.say(voter, vec![said(before.scope, &vote)?]).await?;
+        if stands != before.your_vote {
+            let vote = Vote { target, value: stands.map_or(0, Direction::value) };
+            self.say(session, vec![said(before.scope, &vote)?]).await?;
+        }
         let now = self.read(move |inner| inner.votable(voter, what, target)).await?;
         Ok(VoteOutcome {
             action,
