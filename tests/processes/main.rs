@@ -12,6 +12,7 @@ mod logs;
 mod mesh;
 mod moderation;
 mod retention;
+mod skill;
 mod store;
 mod stranger;
 mod support;

@@ -107,6 +107,18 @@ pub(crate) enum ApiError {
     /// No endpoint has this path.
     #[error("there is no endpoint at this path")]
     UnknownPath,
+    /// The name of an attempt is none.
+    #[error("Idempotency-Key {seen:?} is no name of an attempt")]
+    AttemptName {
+        /// What was sent.
+        seen: String,
+    },
+    /// Another request came under the same name before.
+    #[error("another request was sent under this Idempotency-Key before")]
+    AttemptDiffers,
+    /// The first request under this name is not answered yet.
+    #[error("the first request under this Idempotency-Key is not answered yet")]
+    AttemptUnderWay,
     /// The path has an endpoint, for another method.
     #[error("{method} is not served at this path, {allowed} is")]
     WrongMethod {
@@ -149,6 +161,7 @@ impl ApiError {
         match self {
             Self::JsonShape { field, .. } => problem.with("field", field.as_str()),
             Self::NotReady { .. } => problem.retry_after(5, now),
+            Self::AttemptUnderWay => problem.retry_after(1, now),
             Self::Query { field, .. } | Self::Missing { field } => problem.with("field", *field),
             Self::NoKey
             | Self::KeyForm { .. }
@@ -164,6 +177,8 @@ impl ApiError {
             | Self::NoSuchId { .. }
             | Self::PathForm
             | Self::UnknownPath
+            | Self::AttemptName { .. }
+            | Self::AttemptDiffers
             | Self::WrongMethod { .. }
             | Self::Timeout { .. }
             | Self::Internal
@@ -237,6 +252,17 @@ impl ApiError {
             }
             Self::WrongMethod { .. } => {
                 (StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", "use a method that the Allow header names")
+            }
+            Self::AttemptName { .. } => (
+                StatusCode::BAD_REQUEST,
+                "INVALID_IDEMPOTENCY_KEY",
+                "send 1 to 128 visible ASCII characters, a new UUID for each attempt say",
+            ),
+            Self::AttemptDiffers => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "IDEMPOTENCY_MISMATCH", "take a new key for another request")
+            }
+            Self::AttemptUnderWay => {
+                (StatusCode::CONFLICT, "IDEMPOTENCY_UNDER_WAY", "wait a little, then send the same request again")
             }
             Self::Timeout { .. } => (
                 StatusCode::GATEWAY_TIMEOUT,

@@ -36,9 +36,10 @@ pub(crate) struct App {
     pub(crate) home: Home,
     pub(crate) settings: ApiSettings,
     pub(crate) metrics: Option<PrometheusHandle>,
+    pub(crate) attempts: layers::Attempts,
 }
 
 /// The whole API of a home; `metrics` is the process's recorder, shown at `/metrics`. Hand the router to [`serve`].
 pub fn router(home: Home, settings: &ApiSettings, metrics: Option<PrometheusHandle>) -> Router {
-    router::build(&Arc::new(App { home, settings: settings.clone(), metrics }))
+    router::build(&Arc::new(App { home, settings: settings.clone(), metrics, attempts: layers::Attempts::default() }))
 }

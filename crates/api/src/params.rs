@@ -70,6 +70,11 @@ impl ListParams {
         post_sort(given(self.sort.as_ref()))
     }
 
+    /// The order of one agent's posts: newest first when nobody says.
+    pub(crate) fn post_sort_or_new(&self) -> Result<PostSort, ApiError> {
+        post_sort(given(self.sort.as_ref()).or(Some("new")))
+    }
+
     /// How far back the order `top` looks.
     pub(crate) fn window(&self) -> Result<Window, ApiError> {
         match given(self.t.as_ref()).or_else(|| given(self.time.as_ref())) {

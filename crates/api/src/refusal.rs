@@ -3,7 +3,7 @@
 use crate::problem::Problem;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
-use tidepool_home::{Allowance, Forbidden, HomeError, QuotaRefusal, Use};
+use tidepool_home::{Allowance, Forbidden, HomeError, QuotaRefusal, TokenRefusal, Use};
 use tidepool_protocol::TimeMs;
 use tidepool_protocol::body::BodyError;
 
@@ -44,8 +44,11 @@ fn status_and_code(error: &HomeError) -> (StatusCode, &'static str) {
         HomeError::Deleted { .. } => (StatusCode::NOT_FOUND, "DELETED"),
         HomeError::Removed { .. } => (StatusCode::NOT_FOUND, "REMOVED"),
         HomeError::Hidden { .. } => (StatusCode::FORBIDDEN, "HIDDEN"),
+        HomeError::Secret { .. } => (StatusCode::BAD_REQUEST, "SECRET_FOUND"),
         HomeError::Ambiguous { .. } => (StatusCode::CONFLICT, "AMBIGUOUS"),
-        HomeError::NameTaken { .. } | HomeError::CommunityExists { .. } => (StatusCode::CONFLICT, "CONFLICT"),
+        HomeError::NameTaken { .. } | HomeError::NameLooksLike { .. } | HomeError::CommunityExists { .. } => {
+            (StatusCode::CONFLICT, "CONFLICT")
+        }
         HomeError::Forbidden { rule } => match rule {
             Forbidden::SelfVote => (StatusCode::BAD_REQUEST, "SELF_VOTE"),
             Forbidden::SelfFollow => (StatusCode::BAD_REQUEST, "SELF_FOLLOW"),
@@ -67,6 +70,8 @@ fn status_and_code(error: &HomeError) -> (StatusCode, &'static str) {
         HomeError::Refused { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "REFUSED"),
         HomeError::LogConflict { .. } => (StatusCode::CONFLICT, "LOG_CONFLICT"),
         HomeError::NotInCustody => (StatusCode::FORBIDDEN, "NOT_IN_CUSTODY"),
+        HomeError::Token(TokenRefusal::AgentNotFound) => (StatusCode::NOT_FOUND, "AGENT_NOT_FOUND"),
+        HomeError::Token(_) => (StatusCode::UNAUTHORIZED, "INVALID_TOKEN"),
         HomeError::CursorForeign | HomeError::CursorAhead { .. } => (StatusCode::BAD_REQUEST, "INVALID_CURSOR"),
         HomeError::CursorTooOld { .. } => (StatusCode::GONE, "CURSOR_TOO_OLD"),
         HomeError::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "STOPPING"),
@@ -97,6 +102,8 @@ fn with_details(problem: Problem, error: &HomeError) -> Problem {
         HomeError::NotHeld { scope, shard, .. } => problem.with("scope", scope.as_str()).with("shard", *shard),
         HomeError::Void { reason, .. } => problem.with("reason", reason.sentence()),
         HomeError::Quota(refusal) => with_quota(problem, refusal),
+        // Clients of identity tokens read the word itself in `error`.
+        HomeError::Token(refusal) => problem.with("valid", false).with("error", refusal.code()),
         HomeError::LogConflict { epoch, seq, prev } => {
             problem.with("head", json!({"epoch": epoch, "seq": seq, "prev": prev.map(|id| id.to_string())}))
         }
@@ -111,7 +118,9 @@ fn with_details(problem: Problem, error: &HomeError) -> Problem {
         | HomeError::NotFound { .. }
         | HomeError::Deleted { .. }
         | HomeError::Hidden { .. }
+        | HomeError::Secret { .. }
         | HomeError::NameTaken { .. }
+        | HomeError::NameLooksLike { .. }
         | HomeError::Forbidden { .. }
         | HomeError::LogQuota { .. }
         | HomeError::Busy { .. }

@@ -6,16 +6,23 @@ use crate::error::ApiError;
 use crate::extract::BodyLimit;
 use crate::layers;
 use crate::routes::{
-    agents, claim, comments, communities, envelopes, explain, feed, home, logs, moderation, node, notifications,
-    operations, posts, search, skill, stream, votes,
+    account, agents, claim, comments, communities, discover, envelopes, explain, feed, home, logs, moderation, node,
+    notifications, operations, posts, search, skill, stream, votes,
 };
 use axum::Router;
 use axum::extract::Request;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER};
+use axum::http::{HeaderName, HeaderValue, Method};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{delete, get, patch, post};
+use layers::{ALLOW_SECRETS, IDEMPOTENCY_KEY};
 use std::sync::Arc;
+use std::time::Duration;
 use tower::ServiceExt;
+use tower::util::option_layer;
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::cors::{AllowOrigin, CorsLayer};
 
 /// Everything, with its layers.
 pub(crate) fn build(app: &Arc<App>) -> Router {
@@ -28,6 +35,9 @@ pub(crate) fn layered(app: &Arc<App>, routes: Router<Arc<App>>) -> Router {
         .fallback(|| async { ApiError::UnknownPath })
         // Inside the quota, so that a panic's answer says what is left, too.
         .layer(CatchPanicLayer::custom(layers::panicked))
+        .layer(from_fn(layers::etag))
+        .layer(from_fn(layers::render))
+        .layer(from_fn_with_state(app.clone(), layers::idempotency))
         .layer(from_fn_with_state(app.clone(), layers::held))
         .layer(from_fn_with_state(app.clone(), layers::timeout))
         .layer(from_fn_with_state(app.clone(), layers::caller))
@@ -42,8 +52,51 @@ pub(crate) fn layered(app: &Arc<App>, routes: Router<Arc<App>>) -> Router {
     Router::new()
         .fallback_service(inner.map_request(without_trailing_slash))
         .layer(from_fn(layers::problems))
+        .layer(CompressionLayer::new())
+        .layer(option_layer(cors(&app.settings.cors_origins)))
         .layer(from_fn(layers::drain))
 }
+
+/// Lets web pages of these origins read answers. Without any, nothing is said of origins, which browsers read as no.
+fn cors(origins: &[String]) -> Option<CorsLayer> {
+    let allowed = if origins.iter().any(|origin| origin == "*") {
+        AllowOrigin::any()
+    } else {
+        let origins: Vec<HeaderValue> = origins.iter().filter_map(|origin| origin.parse().ok()).collect();
+        if origins.is_empty() {
+            return None;
+        }
+        AllowOrigin::list(origins)
+    };
+    let read = [ETAG, RETRY_AFTER].into_iter().chain(EXPOSED.map(HeaderName::from_static));
+    let layer = CorsLayer::new()
+        .allow_origin(allowed)
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+        .allow_headers([
+            AUTHORIZATION,
+            CONTENT_TYPE,
+            IF_NONE_MATCH,
+            HeaderName::from_static("x-api-key"),
+            IDEMPOTENCY_KEY,
+            ALLOW_SECRETS,
+        ])
+        .expose_headers(read.collect::<Vec<_>>())
+        .max_age(CORS_KEPT_FOR);
+    Some(layer)
+}
+
+/// Headers of answers that scripts may read, beside the usual ones.
+const EXPOSED: [&str; 6] = [
+    "x-ratelimit-limit",
+    "x-ratelimit-remaining",
+    "x-ratelimit-reset",
+    "ratelimit",
+    "ratelimit-policy",
+    "x-request-id",
+];
+
+/// How long a browser may remember what it was allowed.
+const CORS_KEPT_FOR: Duration = Duration::from_secs(600);
 
 /// Operators' endpoints ask for no key and count against no quota.
 fn operations() -> Router<Arc<App>> {
@@ -59,11 +112,19 @@ fn api() -> Router<Arc<App>> {
         .route("/agents/register", post(agents::register))
         .route("/agents/status", get(agents::status))
         .route("/claim/status", get(agents::status))
-        .route("/agents/me", get(agents::me).patch(agents::update).put(agents::update))
+        .route("/agents/me", get(agents::me).patch(agents::update).put(agents::update).delete(account::delete))
+        .route("/agents/me/api-key", post(account::rotate_key).delete(account::revoke_key))
+        .route("/agents/me/export", get(account::export))
+        .route("/agents/me/identity-token", post(account::identity_token))
+        .route("/agents/verify-identity", post(account::verify_identity))
         .route("/me", get(agents::me).patch(agents::update).put(agents::update))
         .route("/agents/profile", get(agents::profile))
         .route("/agents/{name}", get(agents::get))
         .route("/agents/{name}/follow", post(agents::follow).delete(agents::unfollow))
+        .route("/agents/{name}/feed", get(discover::feed))
+        .route("/agents/{name}/discover", get(discover::discover))
+        .route("/homepage", get(discover::homepage))
+        .route("/activity/recent", get(discover::recent))
         .route("/agents/me/signing-key", post(logs::next_key))
         .route("/agents/{name}/logs", get(logs::logs))
         .route("/warrants/{id}", get(logs::warrant))
@@ -75,6 +136,7 @@ fn api() -> Router<Arc<App>> {
         .route("/posts/{id}/comments", get(comments::list).post(comments::create))
         .route("/posts/{id}/upvote", post(votes::post_up))
         .route("/posts/{id}/downvote", post(votes::post_down))
+        .route("/posts/{id}/vote", delete(votes::post_none))
         .route("/posts/{id}/pin", post(moderation::pin).delete(moderation::unpin))
         .route("/posts/{id}/lock", post(moderation::lock).delete(moderation::unlock))
         .route("/posts/{id}/remove", post(moderation::remove_post))
@@ -87,6 +149,7 @@ fn api() -> Router<Arc<App>> {
         .route("/comments/{id}/explain", get(explain::comment))
         .route("/comments/{id}/upvote", post(votes::comment_up))
         .route("/comments/{id}/downvote", post(votes::comment_down))
+        .route("/comments/{id}/vote", delete(votes::comment_none))
         .route("/submolts", get(communities::list).post(communities::create))
         .route("/submolts/{name}", get(communities::get))
         .route("/submolts/{name}/feed", get(posts::list_in_community))
@@ -116,7 +179,15 @@ fn api() -> Router<Arc<App>> {
 }
 
 fn site() -> Router<Arc<App>> {
-    Router::new().route("/skill.md", get(skill::skill)).route("/claim/{token}", get(claim::page).post(claim::confirm))
+    Router::new()
+        .route("/skill.md", get(skill::skill))
+        .route("/heartbeat.md", get(skill::heartbeat))
+        .route("/messaging.md", get(skill::messaging))
+        .route("/rules.md", get(skill::rules))
+        .route("/auth.md", get(skill::auth))
+        .route("/skill.json", get(skill::manifest))
+        .route("/.well-known/agent-skills/index.json", get(skill::index))
+        .route("/claim/{token}", get(claim::page).post(claim::confirm))
 }
 
 /// The same request for the path without the slashes at its end.

@@ -6,12 +6,15 @@
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// The HTTP side of a node. CORS is off and has no key: agents are no browsers.
+/// The HTTP side of a node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ApiSettings {
     /// The base URL under which agents reach this node, without a slash at its end. Unset, the request's `Host` says it.
     pub public_url: Option<String>,
+    /// Web pages of these origins (`https://host`, or `*` for all) may read answers in a browser. None by default: agents are no
+    /// browsers, and a key in a web page is a key of everybody who opens it.
+    pub cors_origins: Vec<String>,
     /// The longest JSON body in bytes: 40,000 characters written as `\u0000` escapes take 240 KB.
     pub json_bytes_max: usize,
     /// The longest body of `POST /api/v1/envelopes` in bytes: about 20 of the longest envelopes, or 1,500 votes.
@@ -34,6 +37,7 @@ impl Default for ApiSettings {
     fn default() -> Self {
         Self {
             public_url: None,
+            cors_origins: Vec::new(),
             json_bytes_max: 512 * 1024,
             envelopes_bytes_max: 1024 * 1024,
             request_timeout_ms: 30_000,

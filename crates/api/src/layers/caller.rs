@@ -9,12 +9,15 @@ use crate::problem::Problem;
 use axum::extract::{ConnectInfo, FromRequestParts, OptionalFromRequestParts, Request, State};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Method};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use tidepool_home::{AgentSession, Allowance, HomeError, Use};
+
+/// Says `true` where an agent means to say what looks like a secret.
+pub(crate) const ALLOW_SECRETS: HeaderName = HeaderName::from_static("x-tidepool-allow-secrets");
 
 /// What a request showed.
 #[derive(Clone, Debug)]
@@ -39,7 +42,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         match parts.extensions.get::<Presented>() {
-            Some(Presented::Agent(session)) => Ok(Self(session.clone())),
+            Some(Presented::Agent(session)) => {
+                let means_it = parts.headers.get(ALLOW_SECRETS).is_some_and(|value| value == "true");
+                Ok(Self(AgentSession { may_say_secrets: means_it, ..session.clone() }))
+            }
             Some(Presented::Malformed(header)) => Err(ApiError::KeyForm { header }),
             Some(Presented::Unknown) => Err(ApiError::KeyUnknown),
             Some(Presented::Nothing) | None => Err(ApiError::NoKey),
@@ -148,7 +154,18 @@ fn key_form(key: &str) -> Option<&str> {
     (key.starts_with("moltbook_") && key.len() <= KEY_BYTES_MAX).then_some(key)
 }
 
+/// The headers that clients know, and those of the IETF's draft (RateLimit header fields for HTTP).
 fn write_allowance(headers: &mut HeaderMap, allowance: &Allowance) {
+    let rule = allowance.rule.name();
+    let seconds = allowance.reset_ms.since_ms(crate::iso::now()).div_ceil(1_000);
+    for (name, text) in [
+        ("ratelimit-policy", format!("\"{rule}\";q={}", allowance.limit)),
+        ("ratelimit", format!("\"{rule}\";r={};t={seconds}", allowance.remaining)),
+    ] {
+        if let Ok(value) = HeaderValue::from_str(&text) {
+            headers.insert(name, value);
+        }
+    }
     headers.insert("x-ratelimit-limit", HeaderValue::from(allowance.limit));
     headers.insert("x-ratelimit-remaining", HeaderValue::from(allowance.remaining));
     headers.insert("x-ratelimit-reset", HeaderValue::from(allowance.reset_ms.0.div_ceil(1000)));

@@ -29,7 +29,7 @@ pub(crate) async fn page(State(app): State<Arc<App>>, Path(token): Path<String>)
 }
 
 /// `POST /claim/{token}`, a form with `saved=yes` when the box is ticked; with `show=yes` it confirms nothing and shows the
-/// recovery phrase, while this node has it.
+/// recovery phrase, while this node has it, and with `new_key=yes` a new API key, in the place of the one that was.
 pub(crate) async fn confirm(
     State(app): State<Arc<App>>,
     Path(token): Path<String>,
@@ -42,6 +42,12 @@ pub(crate) async fn confirm(
             Ok(Some(phrase)) => html(StatusCode::OK, &shown_phrase(&phrase, &token)),
             // It was erased meanwhile: the page says so.
             Ok(None) => respond(app.home.claim_page(&token).await, &token),
+            Err(error) => respond(Err(error), &token),
+        });
+    }
+    if form_says(&form, "new_key") {
+        return Ok(match app.home.claim_api_key(&token).await {
+            Ok(key) => html(StatusCode::OK, &shown_key(&key)),
             Err(error) => respond(Err(error), &token),
         });
     }
@@ -62,6 +68,15 @@ fn shown_phrase(phrase: &str, token: &str) -> String {
          say below that they are saved.</p><p><code>{}</code></p>{}",
         escape(phrase),
         form(token)
+    )
+}
+
+/// A new API key, for an owner whose agent lost its own, or whose key somebody else has.
+fn shown_key(key: &str) -> String {
+    format!(
+        "<h1>The new API key</h1><p>The agent's old key is worth nothing from now on. Give it this one; it is not shown \
+         again.</p><p><code>{}</code></p>",
+        escape(key)
     )
 }
 
@@ -88,9 +103,10 @@ fn shown(page: &ClaimPage, token: &str) -> String {
         (false, _) => form(token),
     };
     let show = if page.phrase_kept { show(token) } else { String::new() };
+    let renew = if page.claimed { renew(token) } else { String::new() };
     format!(
         "<h1>Is this your agent?</h1><dl><dt>Name</dt><dd>{}</dd><dt>Verification code</dt><dd><code>{}</code></dd>\
-         <dt>Id</dt><dd><code>{}</code></dd><dt>Registered</dt><dd>{}</dd></dl>{state}{show}",
+         <dt>Id</dt><dd><code>{}</code></dd><dt>Registered</dt><dd>{}</dd></dl>{state}{show}{renew}",
         escape(&page.handle),
         escape(&page.verification_code),
         escape(&page.id.to_string()),
@@ -102,6 +118,14 @@ fn show(token: &str) -> String {
     format!(
         "<form method=\"post\" action=\"/claim/{}\"><p><button type=\"submit\" name=\"show\" value=\"yes\">Show the \
          recovery phrase</button></p></form>",
+        escape(token)
+    )
+}
+
+fn renew(token: &str) -> String {
+    format!(
+        "<form method=\"post\" action=\"/claim/{}\"><p>If the agent lost its API key, or somebody else has it: <button \
+         type=\"submit\" name=\"new_key\" value=\"yes\">Make a new API key</button></p></form>",
         escape(token)
     )
 }

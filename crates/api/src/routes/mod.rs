@@ -1,9 +1,11 @@
 //! One file for each group of endpoints. A handler reads a request, calls one use case of the home and writes its answer.
 
+pub(crate) mod account;
 pub(crate) mod agents;
 pub(crate) mod claim;
 pub(crate) mod comments;
 pub(crate) mod communities;
+pub(crate) mod discover;
 pub(crate) mod envelopes;
 pub(crate) mod explain;
 pub(crate) mod feed;

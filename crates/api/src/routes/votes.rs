@@ -52,13 +52,39 @@ impl<'a> VoteAnswer<'a> {
     }
 }
 
-async fn vote(app: &App, caller: &Caller, what: Votable, id: &str, direction: Direction) -> Result<Response, ApiError> {
-    let name = match what {
+const fn name(what: Votable) -> &'static str {
+    match what {
         Votable::Post => "post",
         Votable::Comment => "comment",
-    };
-    let outcome = app.home.vote(&caller.0, what, envelope_id(name, id)?, direction).await?;
+    }
+}
+
+async fn vote(app: &App, caller: &Caller, what: Votable, id: &str, direction: Direction) -> Result<Response, ApiError> {
+    let outcome = app.home.vote(&caller.0, what, envelope_id(name(what), id)?, direction).await?;
     Ok(ok(&VoteAnswer::of(&outcome)))
+}
+
+async fn withdraw(app: &App, caller: &Caller, what: Votable, id: &str) -> Result<Response, ApiError> {
+    let outcome = app.home.withdraw_vote(&caller.0, what, envelope_id(name(what), id)?).await?;
+    Ok(ok(&VoteAnswer::of(&outcome)))
+}
+
+/// `DELETE /posts/{id}/vote`
+pub(crate) async fn post_none(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    withdraw(&app, &caller, Votable::Post, &id).await
+}
+
+/// `DELETE /comments/{id}/vote`
+pub(crate) async fn comment_none(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    withdraw(&app, &caller, Votable::Comment, &id).await
 }
 
 /// `POST /posts/{id}/upvote`

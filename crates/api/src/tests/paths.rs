@@ -30,6 +30,16 @@ const ENDPOINTS: &[(&str, &str)] = &[
     ("PATCH", "/comments/{comment}"),
     ("POST", "/comments/{comment}/upvote"),
     ("POST", "/comments/{comment}/downvote"),
+    ("DELETE", "/comments/{comment}/vote"),
+    ("DELETE", "/posts/{post}/vote"),
+    ("GET", "/homepage"),
+    ("GET", "/activity/recent"),
+    ("GET", "/agents/Reef/feed"),
+    ("GET", "/agents/Reef/discover"),
+    ("GET", "/agents/me/export"),
+    ("POST", "/agents/me/identity-token"),
+    ("POST", "/agents/verify-identity"),
+    ("DELETE", "/agents/me"),
     ("GET", "/submolts"),
     ("POST", "/submolts"),
     ("GET", "/submolts/general"),
@@ -54,6 +64,12 @@ const ENDPOINTS: &[(&str, &str)] = &[
 /// Endpoints that stand at the root only.
 const SITE: &[(&str, &str)] = &[
     ("GET", "/skill.md"),
+    ("GET", "/heartbeat.md"),
+    ("GET", "/messaging.md"),
+    ("GET", "/rules.md"),
+    ("GET", "/auth.md"),
+    ("GET", "/skill.json"),
+    ("GET", "/.well-known/agent-skills/index.json"),
     ("GET", "/claim/moltbook_claim_none"),
     ("POST", "/claim/moltbook_claim_none"),
     ("GET", "/healthz"),
@@ -89,45 +105,6 @@ async fn every_endpoint_is_served_under_both_prefixes_with_and_without_a_slash_a
         }
         if method == "GET" {
             assert!(statuses.iter().all(|status| Some(status) == statuses.first()), "{method} {path}: {statuses:?}");
-        }
-    }
-}
-
-#[tokio::test]
-async fn the_skill_file_speaks_of_this_node_and_names_its_hash() {
-    let rig = Rig::new().await;
-    let skill = rig.get("/skill.md").await;
-    assert_eq!(skill.headers["content-type"], "text/markdown; charset=utf-8");
-    let text = skill.text();
-    assert!(text.contains("http://tide.test:80/api/v1/agents/register"));
-    assert!(!text.contains("{{"));
-    let hash = tidepool_protocol::ids::sha256(&[&skill.bytes]);
-    let digest = format!("sha-256=:{}:", data_encoding::BASE64.encode(&hash));
-    assert_eq!(skill.headers["repr-digest"], digest.as_str());
-    let etag = skill.headers["etag"].to_str().unwrap().to_owned();
-    let again = rig.ask(Ask::get("/skill.md").header("if-none-match", &etag)).await;
-    assert_eq!((again.status.as_u16(), again.bytes.len()), (304, 0));
-}
-
-#[tokio::test]
-async fn every_path_of_the_skill_file_is_served() {
-    let rig = Rig::new().await;
-    let (key, _) = rig.agent("SomeName").await;
-    let text = rig.get("/skill.md").await.text();
-    let paths: Vec<String> = text
-        .split("http://tide.test:80")
-        .skip(1)
-        .filter_map(|rest| rest.split(['"', ' ', '`', '\n', ',']).next())
-        .filter(|path| path.starts_with("/api/v1/"))
-        .map(str::to_owned)
-        .collect();
-    assert!(paths.len() > 20, "{paths:?}");
-    for path in paths {
-        let answer = rig.send(Ask::get(&path).by(&key)).await;
-        // Some are not for GET, and POST_ID is no id: but each has an endpoint.
-        if answer.status() == 404 {
-            let bytes = axum::body::to_bytes(answer.into_body(), usize::MAX).await.unwrap();
-            assert!(!String::from_utf8_lossy(&bytes).contains("no endpoint at this path"), "{path}");
         }
     }
 }

@@ -259,7 +259,8 @@ impl Rig {
     /// With other routes under the same layers.
     pub(crate) async fn with_routes(settings: ApiSettings, routes: Router<Arc<App>>) -> Self {
         let (home, inputs) = start(HomeConfig::default()).await;
-        let app = Arc::new(App { home: home.clone(), settings, metrics: None });
+        let app =
+            Arc::new(App { home: home.clone(), settings, metrics: None, attempts: crate::layers::Attempts::default() });
         Self { router: crate::router::layered(&app, routes), home, inputs }
     }
 
@@ -332,11 +333,12 @@ async fn start_covering(config: HomeConfig, coverage: Coverage) -> (Home, Sender
     let (inputs, waiting_inputs) = unbounded();
     let (notified, notifications) = watch::channel(Cursor::START);
     let waiting = Arc::new(Waiting::default());
+    let custody = CustodyKeys::new(Arc::clone(&keys), Arc::clone(&reader));
     let driver = Driver {
         flusher: store.flusher(),
         node: Node::new(
             store,
-            CustodyKeys::new(Arc::clone(&keys), Arc::clone(&reader)),
+            custody.clone(),
             NodeSettings { coverage, ..NodeSettings::archive((*genesis).clone(), keys.node_id(), keys.public_key()) },
         ),
         inputs: waiting_inputs,
@@ -354,6 +356,7 @@ async fn start_covering(config: HomeConfig, coverage: Coverage) -> (Home, Sender
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
         keys,
+        custody,
         genesis,
         policy: Arc::new(ShowAll),
         version: "test",
