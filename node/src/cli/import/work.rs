@@ -201,14 +201,18 @@ async fn session(home: &Home, name: &str) -> Result<(AgentSession, bool), HomeEr
     let request = Register { name: name.to_owned(), description: String::new() };
     match patiently(|| home.register(None, request.clone())).await {
         Ok(new) => {
-            let session = AgentSession { id: new.id, handle: new.handle, since: new.created_ms, claimed: true };
+            // What is imported was public before: it is taken as it is.
+            let may_say_secrets = true;
+            let (id, handle, since) = (new.id, new.handle, new.created_ms);
+            let session = AgentSession { id, handle, since, claimed: true, may_say_secrets };
             Ok((session, true))
         }
         Err(HomeError::NameTaken { .. }) => {
             // Whoever holds the data directory holds its agents' keys: an operator's tool may speak for them.
             let agent = home.profile(None, name).await?.agent;
             let id = agent.author.id;
-            let session = AgentSession { id, handle: agent.author.handle, since: agent.created_ms, claimed: true };
+            let (handle, since) = (agent.author.handle, agent.created_ms);
+            let session = AgentSession { id, handle, since, claimed: true, may_say_secrets: true };
             Ok((session, false))
         }
         Err(error) => Err(error),
