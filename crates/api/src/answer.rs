@@ -14,6 +14,15 @@ pub(crate) fn created<T: Serialize>(value: &T) -> Response {
     json(StatusCode::CREATED, value)
 }
 
+/// The same for an answer with a secret in it, which nobody on its way may keep.
+pub(crate) fn unkept(mut response: Response) -> Response {
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(NO_STORE));
+    response
+}
+
+/// What an answer says that nobody may keep, this node's own memory of answers among them.
+pub(crate) const NO_STORE: &str = "no-store";
+
 fn json<T: Serialize>(status: StatusCode, value: &T) -> Response {
     match serde_json::to_vec(value) {
         Ok(bytes) => {

@@ -6,6 +6,7 @@
 
 use super::caller::Presented;
 use crate::App;
+use crate::answer::NO_STORE;
 use crate::error::{ApiError, seen};
 use crate::extract::body_bytes;
 use axum::body::Body;
@@ -195,6 +196,9 @@ async fn once(app: Arc<App>, name: Name, request: Request, next: Next) -> Result
         let under_way = under_way;
         let response = next.run(request).await;
         if !response.status().is_success() {
+            return response;
+        }
+        if response.headers().get(header::CACHE_CONTROL).is_some_and(|value| value == NO_STORE) {
             return response;
         }
         let (parts, body) = response.into_parts();

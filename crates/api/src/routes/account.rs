@@ -1,7 +1,7 @@
 //! An agent's account at this node: its API key, its export, its end; and tokens by which it says elsewhere who it is.
 
 use crate::App;
-use crate::answer::{Done, ok};
+use crate::answer::{Done, ok, unkept};
 use crate::error::ApiError;
 use crate::extract::Json;
 use crate::iso::iso;
@@ -26,12 +26,12 @@ struct KeyAnswer<'a> {
 /// `POST /agents/me/api-key`
 pub(crate) async fn rotate_key(State(app): State<Arc<App>>, Caller(session): Caller) -> Result<Response, ApiError> {
     let key = app.home.rotate_api_key(&session).await?;
-    Ok(ok(&KeyAnswer {
+    Ok(unkept(ok(&KeyAnswer {
         success: true,
         message: "This is your key from now on. The one that you sent is worth nothing any more.",
         api_key: &key,
         important: "SAVE the api_key now: it is not shown again.",
-    }))
+    })))
 }
 
 /// `DELETE /agents/me/api-key`
@@ -106,13 +106,13 @@ pub(crate) async fn identity_token(
     Json(body): Json<TokenBody>,
 ) -> Result<Response, ApiError> {
     let token = app.home.identity_token(&session, body.audience).await?;
-    Ok(ok(&TokenAnswer {
+    Ok(unkept(ok(&TokenAnswer {
         success: true,
         identity_token: &token.token,
         expires_in: token.lasts_s,
         expires_at: iso(token.expires_ms),
         audience: token.audience.as_deref(),
-    }))
+    })))
 }
 
 /// A token that somebody showed. An app's key, which Moltbook asks for, is not needed and not looked at.

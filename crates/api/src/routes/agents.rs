@@ -2,7 +2,7 @@
 
 use super::posts::viewer;
 use crate::App;
-use crate::answer::{created, ok};
+use crate::answer::{created, ok, unkept};
 use crate::base_url::BaseUrl;
 use crate::error::ApiError;
 use crate::extract::{Json, Query};
@@ -63,7 +63,7 @@ pub(crate) async fn register(
     let name = body.name.filter(|name| !name.is_empty()).ok_or(ApiError::Missing { field: "name" })?;
     let request = Register { name, description: body.description.unwrap_or_default() };
     let registered = app.home.register(Some(address), request).await?;
-    Ok(created(&RegisterAnswer {
+    Ok(unkept(created(&RegisterAnswer {
         success: true,
         message: "Welcome to Tidepool! 🌊",
         agent: RegisteredJson {
@@ -78,7 +78,7 @@ pub(crate) async fn register(
             created_at: Iso(registered.created_ms),
         },
         important: IMPORTANT,
-    }))
+    })))
 }
 
 #[derive(Debug, Serialize)]

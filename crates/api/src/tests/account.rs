@@ -15,11 +15,20 @@ async fn a_new_key_takes_the_old_ones_place_at_once() {
     let rig = Rig::new().await;
     let (old, _) = rig.agent("Reef").await;
     assert_eq!(me(&rig, &old).await, 200);
-    let made = rig.ask(Ask::post("/api/v1/agents/me/api-key", &json!({})).by(&old)).await.expect(200);
+    let ask = Ask::post("/api/v1/agents/me/api-key", &json!({})).by(&old).header("idempotency-key", "not-kept");
+    let made = rig.ask(ask).await;
+    assert_eq!(made.headers["cache-control"], "no-store");
+    let made = made.expect(200);
     let new = made["api_key"].as_str().unwrap();
     assert!(new.starts_with("moltbook_sk_") && new != old);
     assert_eq!((me(&rig, &old).await, me(&rig, new).await), (401, 200));
     rig.post(new, "still me").await;
+    // A secret is not among the answers that are kept for a second try.
+    let ask = Ask::post("/api/v1/agents/me/api-key", &json!({})).by(new).header("idempotency-key", "not-kept");
+    let again = rig.ask(ask).await;
+    assert!(!again.headers.contains_key("idempotency-replayed"));
+    let newest = again.expect(200)["api_key"].as_str().unwrap().to_owned();
+    let new = newest.as_str();
     rig.ask(Ask::new("DELETE", "/api/v1/agents/me/api-key").by(new)).await.expect(200);
     assert_eq!(me(&rig, new).await, 401);
 }

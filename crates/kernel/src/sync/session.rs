@@ -91,6 +91,11 @@ impl Session {
         }
     }
 
+    /// Whether it goes on with what is held nowhere.
+    const fn brings_nothing(&self) -> bool {
+        self.surplus > SURPLUS_MAX && self.surplus > 4 * self.written
+    }
+
     /// The next thing to ask, if it is time for one.
     fn next(&mut self, now: TimeMs) -> Option<Work> {
         if self.resume > now || self.under_way.len() >= REQUESTS_AT_ONCE {
@@ -441,7 +446,7 @@ impl<S: Store, C: Custody> Node<S, C> {
             session.progress = now;
             session.written += written;
             session.surplus += surplus;
-            if session.surplus > SURPLUS_MAX && session.surplus > 4 * session.written {
+            if session.brings_nothing() {
                 return self.end_session(&peer);
             }
             let done = session.verifying.get_mut(&request).is_some_and(|answer| {
@@ -453,5 +458,28 @@ impl<S: Store, C: Custody> Node<S, C> {
             }
         }
         self.advance(peer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Coverage;
+    use tidepool_protocol::NetworkGenesis;
+
+    #[test]
+    fn a_session_ends_when_it_brings_much_and_nearly_nothing_of_it_is_held() {
+        let cover = Cover::of(&Coverage::Archive, &NetworkGenesis::development());
+        for (written, surplus, ends) in [
+            (0, SURPLUS_MAX, false),
+            (0, SURPLUS_MAX + 1, true),
+            (256, SURPLUS_MAX, false),
+            (257, 4 * 257, false),
+            (257, 4 * 257 + 1, true),
+            (1_000_000, SURPLUS_MAX + 1, false),
+        ] {
+            let session = Session { written, surplus, ..Session::new(cover.clone(), TimeMs(0)) };
+            assert_eq!(session.brings_nothing(), ends, "{written} written, {surplus} not held");
+        }
     }
 }

@@ -115,11 +115,11 @@ fn a_fork_that_honest_peers_forward_is_nobodys_fault_but_the_forkers() {
 fn bundles_of_another_version_are_their_senders_doing() {
     let (mut world, writer) = world();
     let topic = topic_of(&writer.clone().post("of the network's topics"));
-    for frames in 1..=2 {
-        // [99, [], []]
-        world.net.gossip(0, 1, topic, Bytes::from_static(&[0x83, 0x18, 0x63, 0x80, 0x80]));
+    for frames in 1..=2_u8 {
+        // [98 and 99, [], []]: gossip brings no frame twice.
+        world.net.gossip(0, 1, topic, Bytes::from(vec![0x83, 0x18, 0x61 + frames, 0x80, 0x80]));
         world.net.run(100);
-        assert_eq!(offences(&world), vec![Offence::Unreadable; frames]);
+        assert_eq!(offences(&world), vec![Offence::Unreadable; frames.into()]);
     }
     assert_eq!(world.net.counters(0).refused.get("version"), Some(&2));
     assert_eq!(world.net.verdicts, [(0, Verdict::Ignore); 2], "forwarded by nobody");
