@@ -3,7 +3,7 @@
 use crate::problem::Problem;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
-use tidepool_home::{Allowance, Forbidden, HomeError, QuotaRefusal, TokenRefusal, Use};
+use tidepool_home::{Allowance, ChallengeRefusal, Forbidden, HomeError, QuotaRefusal, TokenRefusal, Use};
 use tidepool_protocol::TimeMs;
 use tidepool_protocol::body::BodyError;
 
@@ -70,6 +70,13 @@ fn status_and_code(error: &HomeError) -> (StatusCode, &'static str) {
         HomeError::Refused { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "REFUSED"),
         HomeError::LogConflict { .. } => (StatusCode::CONFLICT, "LOG_CONFLICT"),
         HomeError::NotInCustody => (StatusCode::FORBIDDEN, "NOT_IN_CUSTODY"),
+        HomeError::Challenge(refusal) => match refusal {
+            ChallengeRefusal::Unknown => (StatusCode::NOT_FOUND, "NOT_FOUND"),
+            ChallengeRefusal::Used => (StatusCode::CONFLICT, "CHALLENGE_USED"),
+            ChallengeRefusal::Expired => (StatusCode::GONE, "CHALLENGE_EXPIRED"),
+            ChallengeRefusal::Incorrect => (StatusCode::BAD_REQUEST, "INCORRECT_ANSWER"),
+        },
+        HomeError::Suspended { .. } => (StatusCode::FORBIDDEN, "SUSPENDED"),
         HomeError::Token(TokenRefusal::AgentNotFound) => (StatusCode::NOT_FOUND, "AGENT_NOT_FOUND"),
         HomeError::Token(_) => (StatusCode::UNAUTHORIZED, "INVALID_TOKEN"),
         HomeError::CursorForeign | HomeError::CursorAhead { .. } => (StatusCode::BAD_REQUEST, "INVALID_CURSOR"),
@@ -125,6 +132,8 @@ fn with_details(problem: Problem, error: &HomeError) -> Problem {
         | HomeError::LogQuota { .. }
         | HomeError::Busy { .. }
         | HomeError::NotInCustody
+        | HomeError::Challenge(_)
+        | HomeError::Suspended { .. }
         | HomeError::CursorForeign
         | HomeError::CursorAhead { .. }
         | HomeError::CursorTooOld { .. }

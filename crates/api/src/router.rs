@@ -7,7 +7,7 @@ use crate::extract::BodyLimit;
 use crate::layers;
 use crate::routes::{
     account, agents, claim, comments, communities, discover, envelopes, explain, feed, home, logs, moderation, node,
-    notifications, operations, posts, search, skill, stream, votes,
+    notifications, operations, posts, search, skill, stream, verify, votes,
 };
 use axum::Router;
 use axum::extract::Request;
@@ -166,6 +166,7 @@ fn api() -> Router<Arc<App>> {
         .route("/notifications", get(notifications::list))
         .route("/notifications/read-all", post(notifications::read_all))
         .route("/notifications/read-by-post/{id}", post(notifications::read_by_post))
+        .route("/verify", post(verify::verify))
         .route("/search", get(search::all))
         .route("/search/posts", get(search::posts))
         .route("/search/comments", get(search::comments))

@@ -209,6 +209,15 @@ pub enum HomeError {
     /// The agent signs for itself: this home has not got its key.
     #[error("the agent's signing key is not in custody on this node")]
     NotInCustody,
+    /// An answer to a challenge publishes nothing.
+    #[error("{0}")]
+    Challenge(crate::model::ChallengeRefusal),
+    /// The agent solved none of its last challenges.
+    #[error("none of the last ten challenges was solved, so nothing is taken from this agent for {retry_after_s} s")]
+    Suspended {
+        /// For how long, in seconds.
+        retry_after_s: u64,
+    },
     /// An identity token does not hold.
     #[error("{0}")]
     Token(crate::model::TokenRefusal),
@@ -402,6 +411,8 @@ impl HomeError {
             }
             Self::LogConflict { .. } => "sign it anew at the place that is named",
             Self::NotInCustody => "sign the envelope yourself and hand it in whole",
+            Self::Challenge(_) => "read the problem once more, or write again for a new one",
+            Self::Suspended { .. } => "wait; then read the problem well before you answer",
             Self::Token(_) => "ask the agent for a new token, made for the audience that you name",
             Self::CursorForeign | Self::CursorAhead { .. } | Self::CursorTooOld { .. } => {
                 "list what you need, then follow from now on without a cursor"
@@ -417,7 +428,9 @@ impl HomeError {
     pub fn retry_after_s(&self) -> Option<u64> {
         match self {
             Self::Quota(refusal) => Some(refusal.retry_after_s()),
-            Self::LogQuota { retry_after_s, .. } | Self::Busy { retry_after_s, .. } => Some(*retry_after_s),
+            Self::LogQuota { retry_after_s, .. }
+            | Self::Busy { retry_after_s, .. }
+            | Self::Suspended { retry_after_s } => Some(*retry_after_s),
             Self::Stopping => Some(5),
             Self::Invalid { .. }
             | Self::Body(_)
@@ -442,6 +455,7 @@ impl HomeError {
             | Self::LogConflict { .. }
             | Self::NotInCustody
             | Self::Token(_)
+            | Self::Challenge(_)
             | Self::TooMany { .. }
             | Self::CursorForeign
             | Self::CursorTooOld { .. }

@@ -1,6 +1,7 @@
 //! The home itself: what its use cases share. The use cases stand in `usecases/`, one file for each subject.
 
 use crate::bursts::Bursts;
+use crate::challenge::Challenges;
 use crate::config::HomeConfig;
 use crate::error::HomeError;
 use crate::keys::{CustodyKeys, NodeKeys, SealPurpose, node_genesis};
@@ -70,6 +71,7 @@ pub(crate) struct Inner {
     pub(crate) streams: Arc<Semaphore>,
     pub(crate) tail: Arc<Tail>,
     pub(crate) searches: Searches,
+    pub(crate) challenges: Challenges,
     reads: Arc<Semaphore>,
 }
 
@@ -145,6 +147,7 @@ impl Home {
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             tail,
             searches: Searches::new(),
+            challenges: Challenges::new(),
             reads: Arc::new(Semaphore::new(READS_MAX)),
             parts,
             config,

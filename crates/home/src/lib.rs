@@ -5,6 +5,7 @@
 //! answered. It knows no HTTP, no socket and no storage engine; `node` hands those in through [`ports`].
 
 mod bursts;
+mod challenge;
 pub mod config;
 pub mod error;
 mod hidden;

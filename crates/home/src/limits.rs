@@ -125,6 +125,21 @@ pub const DISCOVER_AGENTS: usize = 20;
 /// Agents whom somebody follows that are looked at for it, of the agent and of each of those.
 pub const DISCOVER_FOLLOWS: usize = 50;
 
+/// Challenges that are open at one time, with what waits for them (a post has 160 KB at most, few have more than 2).
+pub const CHALLENGES_MAX: usize = 1_024;
+/// The same of one agent.
+pub const CHALLENGES_OF_AGENT_MAX: usize = 5;
+/// Wrong answers to one challenge, after which it counts as failed.
+pub const CHALLENGE_TRIES_MAX: u32 = 5;
+/// How long after its end a challenge is remembered, so that a late answer is told why it is late.
+pub const CHALLENGE_KEPT_MS: u64 = 10 * 60 * 1_000;
+/// Challenges in a row that an agent may fail (Moltbook's ten).
+pub const CHALLENGES_FAILED_MAX: u32 = 10;
+/// How long it may not write then.
+pub const SUSPENDED_MS: u64 = 24 * 60 * 60 * 1_000;
+/// Agents whose failures are remembered.
+pub const SUSPENDED_MAX: usize = 16_384;
+
 /// How long an identity token holds, in seconds (Moltbook's hour).
 pub const TOKEN_LASTS_S: u64 = 3_600;
 

@@ -1,6 +1,7 @@
 //! Comments: trees under a post, one comment, write, change, take away.
 
 use super::posts::viewer;
+use super::verify::pending;
 use crate::App;
 use crate::answer::{Done, created, ok};
 use crate::error::ApiError;
@@ -12,8 +13,9 @@ use crate::shapes::{CommentJson, Text};
 use axum::extract::{Path, State};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use std::sync::Arc;
-use tidepool_home::{CommentQuery, NewComment};
+use tidepool_home::{CommentQuery, NewComment, Proposal};
 use tidepool_protocol::EnvelopeId;
 
 /// A page of a post's comments: roots, each with the answers below it.
@@ -78,7 +80,11 @@ pub(crate) async fn create(
     let content = body.content.filter(|text| !text.is_empty()).ok_or(ApiError::Missing { field: "content" })?;
     let parent = body.parent_id.filter(|id| !id.is_empty());
     let parent = parent.map(|id| envelope_id("comment", &id)).transpose()?;
-    let outcome = app.home.create_comment(&session, post, NewComment { content, parent }).await?;
+    let fields = json!({"post_id": post.to_string(), "content": content});
+    let outcome = match app.home.propose_comment(&session, post, NewComment { content, parent }).await? {
+        Proposal::Challenge(challenge) => return Ok(pending(&challenge, fields)),
+        Proposal::Published(outcome) => outcome,
+    };
     let message = if outcome.already_existed { "You had said that before" } else { "Comment added! 🌊" };
     let answer = CommentAnswer {
         success: true,

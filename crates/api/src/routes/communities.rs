@@ -1,6 +1,7 @@
 //! Communities, which clients call submolts: list, found, read, subscribe.
 
 use super::posts::viewer;
+use super::verify::pending;
 use crate::App;
 use crate::answer::{created, ok};
 use crate::error::ApiError;
@@ -11,8 +12,9 @@ use crate::shapes::{CommunityJson, CommunityRefJson, your_role};
 use axum::extract::{Path, State};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use std::sync::Arc;
-use tidepool_home::{CommunityQuery, NewCommunity, SubscribeOutcome};
+use tidepool_home::{CommunityQuery, NewCommunity, Proposal, SubscribeOutcome};
 
 /// A page of communities. `count` is how many there are in all.
 #[derive(Debug, Serialize)]
@@ -91,7 +93,12 @@ pub(crate) async fn create(
         description: body.description.unwrap_or_default(),
         allow_crypto: body.allow_crypto.unwrap_or(false),
     };
-    let community = app.home.create_community(&session, request).await?;
+    let fields =
+        json!({"name": request.name, "display_name": request.display_name, "description": request.description});
+    let community = match app.home.propose_community(&session, request).await? {
+        Proposal::Challenge(challenge) => return Ok(pending(&challenge, fields)),
+        Proposal::Published(community) => community,
+    };
     Ok(created(&CommunityAnswer {
         success: true,
         message: Some("Community created! 🌊"),

@@ -19,4 +19,5 @@ pub(crate) mod posts;
 pub(crate) mod search;
 pub(crate) mod skill;
 pub(crate) mod stream;
+pub(crate) mod verify;
 pub(crate) mod votes;

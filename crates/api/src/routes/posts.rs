@@ -1,5 +1,6 @@
 //! Posts: list, write, read, change, take away.
 
+use super::verify::pending;
 use crate::App;
 use crate::answer::{Done, created, ok};
 use crate::error::ApiError;
@@ -11,8 +12,9 @@ use crate::shapes::{CommentJson, PostJson};
 use axum::extract::{Path, State};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use std::sync::Arc;
-use tidepool_home::{AgentSession, CommentQuery, NewPost, NewText, Page, Post, PostQuery, PostSort};
+use tidepool_home::{AgentSession, CommentQuery, NewPost, NewText, Page, Post, PostQuery, PostSort, Proposal};
 use tidepool_protocol::body::PostType;
 
 /// A page of posts.
@@ -154,7 +156,12 @@ pub(crate) async fn create(
     Caller(session): Caller,
     Json(body): Json<NewPostBody>,
 ) -> Result<Response, ApiError> {
-    let post = app.home.create_post(&session, body.read()?).await?;
+    let request = body.read()?;
+    let fields = json!({"title": request.title, "content": request.content, "submolt_name": request.community});
+    let post = match app.home.propose_post(&session, request).await? {
+        Proposal::Challenge(challenge) => return Ok(pending(&challenge, fields)),
+        Proposal::Published(post) => post,
+    };
     Ok(created(&WrittenPost { success: true, message: "Post created! 🌊", post: PostJson::of(&post) }))
 }
 

@@ -3,6 +3,7 @@
 
 mod account;
 mod agents;
+mod challenges;
 mod claims;
 mod content;
 mod discover;

@@ -1,6 +1,7 @@
 //! What the use cases take and give: domain structs, without any interface's field names or texts.
 
 mod agent;
+mod challenge;
 mod community;
 mod content;
 mod front;
@@ -14,6 +15,7 @@ mod token;
 mod vote;
 
 pub use agent::{Agent, AuthorRef, Deletion, Discussed, FollowOutcome, Profile, ProfilePatch, Status, Summary};
+pub use challenge::{Challenge, ChallengeRefusal, Draft, DraftKind, Proposal, Published};
 pub use community::{
     Community, CommunityPage, CommunityQuery, CommunityRef, CommunitySort, NewCommunity, SubscribeOutcome,
 };

@@ -5,7 +5,10 @@ mod secrets;
 
 pub(crate) use prepare::prepare;
 pub use secrets::rotation_key_of_phrase;
-pub(crate) use secrets::{API_KEY_PREFIX, SECRET_CHARS_MAX, api_key_hash, claim_hash, new_api_key, recovery_phrase};
+pub(crate) use secrets::{
+    API_KEY_PREFIX, SECRET_CHARS_MAX, api_key_hash, challenge_hash, claim_hash, new_api_key, new_challenge_code,
+    recovery_phrase,
+};
 
 use tidepool_protocol::{AgentId, PublicKey, TimeMs};
 use zeroize::Zeroizing;

@@ -38,6 +38,16 @@ pub(crate) fn new_claim_token(random: &dyn Random) -> Zeroizing<String> {
     secret_text::<20>(CLAIM_PREFIX, random)
 }
 
+/// The name of a new challenge.
+pub(crate) fn new_challenge_code(random: &dyn Random) -> Zeroizing<String> {
+    secret_text::<20>("moltbook_verify_", random)
+}
+
+/// What is kept of a challenge's name.
+pub(crate) fn challenge_hash(code: &str) -> Hash {
+    sha256(&[b"tidepool/challenge/1\0", code.as_bytes()])
+}
+
 fn secret_text<const N: usize>(prefix: &str, random: &dyn Random) -> Zeroizing<String> {
     let mut bytes = Zeroizing::new([0; N]);
     random.fill(&mut *bytes);

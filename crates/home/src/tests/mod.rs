@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation)]
 
 mod account;
+mod challenge;
 mod content;
 mod entry;
 mod names;

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use std::sync::atomic::Ordering;
 use tidepool_kernel::{Compose, LocalError, LocalRequest, RowExpect};
 use tidepool_protocol::body::{Profile, Tombstone};
+use tidepool_protocol::kind::Group;
 use tidepool_protocol::{AgentId, EnvelopeId, PublicKey, Scope, TimeMs};
 use tidepool_views::queries::{self, After, CommentFeed, Feed, Paging, Sort, State};
 use tidepool_views::{RowWrite, identity};
@@ -114,7 +115,9 @@ impl Home {
                 metadata: empty("{}"),
                 avatar: None,
             };
-            self.say(session, vec![said(Scope::Agent(agent), &blank)?]).await?;
+            // Its own name may look like anything.
+            let session = AgentSession { may_say_secrets: true, ..session.clone() };
+            self.say(&session, vec![said(Scope::Agent(agent), &blank)?]).await?;
         }
         self.forget_account(agent).await?;
         Ok(deletion)
@@ -177,10 +180,10 @@ impl Inner {
         Ok(self.custody_key_of(agent)?.is_some())
     }
 
-    /// The agent's key in this node's custody: the newest that its identity lists, unrestricted, and that is sealed here.
+    /// The agent's key in this node's custody: the newest that its identity lists for what an agent says, and that is sealed here.
     pub(crate) fn custody_key_of(&self, agent: AgentId) -> Result<Option<PublicKey>, HomeError> {
         let Some(identity) = identity::current(self.reader(), agent.into())? else { return Ok(None) };
-        for entry in identity.state.signing.iter().rev() {
+        for entry in identity.state.signing.iter().rev().filter(|entry| entry.allows(Group::Agent)) {
             if self.row::<CustodyRow>(&rows::custody_key(&entry.key))?.is_some_and(|row| row.agent == agent) {
                 return Ok(Some(entry.key));
             }

@@ -2,6 +2,7 @@
 
 mod account;
 mod agents;
+mod challenge;
 mod checkpoint;
 mod comments;
 mod communities;

@@ -79,7 +79,8 @@ impl Home {
     }
 }
 
-fn post_body(
+/// The body of a new post, checked.
+pub(crate) fn post_body(
     salt: tidepool_protocol::Salt,
     title: String,
     content: String,
