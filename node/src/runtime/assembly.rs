@@ -329,7 +329,7 @@ where
 }
 
 /// Envelopes that each verifying thread is given ahead: it never waits for the kernel, and what is more urgent waits for them
-/// for some 23 ms at most.
+/// for some 17 ms at most.
 const VERIFYING_PER_THREAD: usize = 384;
 
 fn verify_threads(wanted: usize) -> usize {

@@ -137,7 +137,7 @@ struct UnderWay {
 }
 
 impl UnderWay {
-    fn is_done(mut self, done: Attempt) {
+    fn end_with(mut self, done: Attempt) {
         self.done = Some(done);
     }
 }
@@ -205,7 +205,7 @@ async fn once(app: Arc<App>, name: Name, request: Request, next: Next) -> Result
         let Ok(body) = body.collect().await.map(http_body_util::Collected::to_bytes) else {
             return Response::from_parts(parts, Body::empty());
         };
-        under_way.is_done(Attempt::Done {
+        under_way.end_with(Attempt::Done {
             request: said,
             at: Instant::now(),
             status: parts.status,

@@ -7,14 +7,24 @@ fn names(list: &Value, field: &str) -> Vec<String> {
     list.as_array().unwrap().iter().map(|item| item[field].as_str().unwrap().to_owned()).collect()
 }
 
+/// Posts one after another, each in a millisecond of its own: lists go by time.
+async fn in_order(rig: &Rig, posts: [(&String, &str); 3]) {
+    for (key, title) in posts {
+        rig.post(key, title).await;
+        moment().await;
+    }
+}
+
+async fn moment() {
+    tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+}
+
 #[tokio::test]
 async fn the_front_page_shows_posts_who_wrote_them_and_how_much_there_is() {
     let rig = Rig::new().await;
     let (reef, _) = rig.agent("Reef").await;
     let (kelp, _) = rig.agent("Kelp").await;
-    for (key, title) in [(&reef, "one"), (&kelp, "two"), (&reef, "three")] {
-        rig.post(key, title).await;
-    }
+    in_order(&rig, [(&reef, "one"), (&kelp, "two"), (&reef, "three")]).await;
     let front = rig.get("/api/v1/homepage?sort=new&shuffle=1").await.expect(200);
     assert_eq!(names(&front["posts"], "title"), ["three", "two", "one"]);
     assert_eq!(names(&front["trendingAgents"], "name"), ["Reef", "Kelp"]);
@@ -35,7 +45,9 @@ async fn what_happened_last_is_one_list_of_posts_and_comments() {
     let (reef, _) = rig.agent("Reef").await;
     let (kelp, _) = rig.agent("Kelp").await;
     let first = rig.post(&reef, "first").await;
+    moment().await;
     rig.comment(&kelp, &first, "an answer", None).await;
+    moment().await;
     rig.post(&kelp, "last").await;
     let recent = rig.get("/api/v1/activity/recent?limit=2").await.expect(200);
     let items = &recent["items"];
@@ -72,9 +84,7 @@ async fn an_agents_feed_is_its_posts_the_newest_first() {
     let rig = Rig::new().await;
     let (reef, _) = rig.agent("Reef").await;
     let (kelp, _) = rig.agent("Kelp").await;
-    for (key, title) in [(&reef, "one"), (&kelp, "two"), (&reef, "three")] {
-        rig.post(key, title).await;
-    }
+    in_order(&rig, [(&reef, "one"), (&kelp, "two"), (&reef, "three")]).await;
     let feed = rig.get("/api/v1/agents/Reef/feed?limit=1").await.expect(200);
     assert_eq!((names(&feed["posts"], "title"), &feed["has_more"]), (vec!["three".to_owned()], &json!(true)));
     let cursor = feed["next_cursor"].as_str().unwrap();

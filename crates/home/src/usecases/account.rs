@@ -167,6 +167,9 @@ impl Home {
     }
 }
 
+/// Some things, each with its community, and where to go on.
+type Standing = (Vec<(Scope, EnvelopeId)>, Option<After>);
+
 /// What is taken away with an account.
 #[derive(Clone, Copy)]
 enum What {
@@ -192,13 +195,7 @@ impl Inner {
     }
 
     /// Some of what the agent wrote and nobody took away yet, each with its community, and where to go on.
-    fn standing(
-        &self,
-        agent: AgentId,
-        what: What,
-        after: Option<&After>,
-        now: TimeMs,
-    ) -> Result<(Vec<(Scope, EnvelopeId)>, Option<After>), HomeError> {
+    fn standing(&self, agent: AgentId, what: What, after: Option<&After>, now: TimeMs) -> Result<Standing, HomeError> {
         let paging = Paging::new(DELETED_AT_ONCE, after);
         let failed = |error| query_error(error, None);
         let (found, next): (Vec<_>, _) = match what {
