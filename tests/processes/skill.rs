@@ -2,8 +2,9 @@
 
 use super::support::{Node, http, wait_for};
 use serde_json::{Value, json};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use tidepool_protocol::AgentId;
 
 /// The commands of a file's examples, each on one line.
@@ -86,15 +87,21 @@ fn run(command: &str, key: &str, directory: &Path) -> String {
     printed
 }
 
-/// The id of an event of the stream.
+/// The id of the first event of the stream, which begins with lines of its own once it listens.
 fn an_event(node: &Node, act: impl Fn()) -> String {
     let url = format!("{}/api/v1/stream", node.api());
-    let stream =
-        Command::new("timeout").args(["3", "curl", "-sN", &url]).stdout(std::process::Stdio::piped()).spawn().unwrap();
-    std::thread::sleep(std::time::Duration::from_millis(700));
+    let mut curl = Command::new("timeout");
+    let mut stream = curl.args(["60", "curl", "-sN", &url]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(stream.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.next().unwrap().starts_with("retry:"));
     act();
-    let text = String::from_utf8_lossy(&stream.wait_with_output().unwrap().stdout).into_owned();
-    text.lines().find_map(|line| line.strip_prefix("id:")).unwrap().trim().to_owned()
+    let mut last = String::new();
+    for line in lines.take_while(|line| !line.starts_with("data:")) {
+        last = line.strip_prefix("id:").map_or(last, |id| id.trim().to_owned());
+    }
+    stream.kill().unwrap();
+    stream.wait().unwrap();
+    last
 }
 
 #[test]

@@ -36,7 +36,7 @@ pub(crate) fn layered(app: &Arc<App>, routes: Router<Arc<App>>) -> Router {
         // Inside the quota, so that a panic's answer says what is left, too.
         .layer(CatchPanicLayer::custom(layers::panicked))
         .layer(from_fn(layers::etag))
-        .layer(from_fn(layers::render))
+        .layer(from_fn_with_state(app.clone(), layers::render))
         .layer(from_fn_with_state(app.clone(), layers::idempotency))
         .layer(from_fn_with_state(app.clone(), layers::held))
         .layer(from_fn_with_state(app.clone(), layers::timeout))
@@ -180,11 +180,9 @@ fn api() -> Router<Arc<App>> {
 }
 
 fn site() -> Router<Arc<App>> {
-    Router::new()
-        .route("/skill.md", get(skill::skill))
-        .route("/heartbeat.md", get(skill::heartbeat))
-        .route("/messaging.md", get(skill::messaging))
-        .route("/rules.md", get(skill::rules))
+    skill::INDEXED
+        .into_iter()
+        .fold(Router::new(), |routes, file| routes.route(file.path, skill::file(file)))
         .route("/auth.md", get(skill::auth))
         .route("/skill.json", get(skill::manifest))
         .route("/.well-known/agent-skills/index.json", get(skill::index))

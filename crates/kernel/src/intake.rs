@@ -52,6 +52,26 @@ pub(crate) type Chain = Vec<(EnvelopeId, Bytes)>;
 impl<S: Store, C: Custody> Node<S, C> {
     /// Looks at one envelope; `scratch` holds what came before it in the same list.
     pub(crate) fn examine(&mut self, envelope: &Verified<Envelope>, scratch: &mut Scratch) -> Result<Exam, ReadError> {
+        let exam = self.examine_alone(envelope, scratch)?;
+        let (header, id) = (envelope.header(), envelope.id());
+        let admitted = match exam {
+            Exam::New(admitted) if admitted.state().is_none() && !header.kind.is_ephemeral() => admitted,
+            other => return Ok(other),
+        };
+        Ok(match self.read(|rows| logs::holds(rows, header, &id))? {
+            logs::Hold::Held => Exam::New(admitted),
+            logs::Hold::Evicts(_) if self.planted.is(Defect::FirstTwoHeld) => Exam::NotHeld,
+            logs::Hold::Evicts(_) => Exam::Crowds(admitted),
+            logs::Hold::Refused => Exam::NotHeld,
+        })
+    }
+
+    /// [`Node::examine`] without a look at its position: for what is written at once, when the fold says whether it is held.
+    pub(crate) fn examine_alone(
+        &mut self,
+        envelope: &Verified<Envelope>,
+        scratch: &mut Scratch,
+    ) -> Result<Exam, ReadError> {
         let id = envelope.id();
         let known = self.read(|rows| index::get(rows, &id))?;
         if let Some(entry) = known.filter(|_| !self.planted.is(Defect::WrittenTwice)) {
@@ -94,13 +114,6 @@ impl<S: Store, C: Custody> Node<S, C> {
         };
         if let Some(state) = admitted.state() {
             scratch.states.insert(id, state.clone());
-        } else if !header.kind.is_ephemeral() {
-            match self.read(|rows| logs::holds(rows, header, &id))? {
-                logs::Hold::Held => {}
-                logs::Hold::Evicts(_) if self.planted.is(Defect::FirstTwoHeld) => return Ok(Exam::NotHeld),
-                logs::Hold::Evicts(_) => return Ok(Exam::Crowds(Box::new(admitted))),
-                logs::Hold::Refused => return Ok(Exam::NotHeld),
-            }
         }
         Ok(Exam::New(Box::new(admitted)))
     }

@@ -70,6 +70,11 @@ pub enum LocalRequest {
     },
 }
 
+impl LocalRequest {
+    /// The most envelopes of one request.
+    pub const ENVELOPES_MAX: usize = 128;
+}
+
 /// What was done. It is on disk.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Receipt {

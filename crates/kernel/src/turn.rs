@@ -133,6 +133,11 @@ impl Turn {
         !(is_empty && self.erased.is_empty() && self.replaced.is_empty())
     }
 
+    /// Whether nothing is promised of the open batch: nobody waits for it.
+    pub(crate) const fn is_unpromised(&self) -> bool {
+        self.open.is_empty()
+    }
+
     /// Says `speech` once everything that was written so far is durable; `Some` when that is now.
     pub(crate) fn speak(&mut self, speech: Speech) -> Option<Speech> {
         if self.has_open() {

@@ -191,6 +191,17 @@ fn edit(chunk: &Bytes, take: Option<&[u8]>, put: Option<(&[u8], &[u8])>) -> Resu
     Ok(Edited { bytes, entries, split_at, taken, replaced })
 }
 
+/// Whether a chunk's last key is not below `key`.
+fn reaches(chunk: &[u8], key: &[u8]) -> Result<bool, ReadError> {
+    let (mut at, mut last) = (0, None);
+    while at < chunk.len() {
+        let span = span_at(chunk, at)?;
+        at = span.end;
+        last = Some(span);
+    }
+    Ok(last.is_some_and(|span| key <= span.key(chunk)))
+}
+
 /// Whether `key` lies between a chunk's first and last keys, so that no other chunk can be its place.
 fn spans_over(chunk: &[u8], key: &[u8]) -> Result<bool, ReadError> {
     let (mut at, mut above_first) = (0, false);
@@ -232,6 +243,17 @@ impl Chunks {
         rows.last(&self.prefix, &behind)
     }
 
+    /// The same for what is about to be changed: mostly a chunk that was changed a moment ago, which needs no look below.
+    fn locate_in(&self, overlay: &Overlay<'_>, key: &[u8]) -> Result<Option<(Bytes, Bytes)>, ReadError> {
+        let mut behind = self.row_key(key);
+        behind.push(0);
+        // Between its separator and its last key no other chunk begins.
+        match overlay.last_set(&self.prefix, &behind) {
+            Some((row, chunk)) if reaches(&chunk, key)? => Ok(Some((row, chunk))),
+            Some(_) | None => overlay.last(&self.prefix, &behind),
+        }
+    }
+
     /// The value at `key`.
     ///
     /// # Errors
@@ -257,7 +279,7 @@ impl Chunks {
     /// # Panics
     /// When the key or the value is longer than [`PART_BYTES_MAX`]: both are made by this crate.
     pub fn insert(&self, overlay: &mut Overlay<'_>, key: &[u8], value: &[u8]) -> Result<Option<Bytes>, ReadError> {
-        let (row, chunk) = self.locate(overlay, key)?.unwrap_or_else(|| (self.prefix.clone().into(), Bytes::new()));
+        let (row, chunk) = self.locate_in(overlay, key)?.unwrap_or_else(|| (self.prefix.clone().into(), Bytes::new()));
         let edited = edit(&chunk, None, Some((key, value)))?;
         let replaced = edited.replaced.clone();
         self.store(overlay, row, edited)?;
@@ -269,7 +291,7 @@ impl Chunks {
     /// # Errors
     /// When the store fails.
     pub fn remove(&self, overlay: &mut Overlay<'_>, key: &[u8]) -> Result<Option<Bytes>, ReadError> {
-        let Some((row, chunk)) = self.locate(overlay, key)? else { return Ok(None) };
+        let Some((row, chunk)) = self.locate_in(overlay, key)? else { return Ok(None) };
         let edited = edit(&chunk, Some(key), None)?;
         let taken = edited.taken.clone();
         if taken.is_some() {
@@ -292,12 +314,15 @@ impl Chunks {
         if from == to {
             return self.insert(overlay, to, value);
         }
-        let Some((row, chunk)) = self.locate(overlay, from)? else {
+        let Some((row, chunk)) = self.locate_in(overlay, from)? else {
             self.insert(overlay, to, value)?;
             return Ok(None);
         };
-        let other =
-            if spans_over(&chunk, to)? { None } else { self.locate(overlay, to)?.filter(|(other, _)| *other != row) };
+        let other = if spans_over(&chunk, to)? {
+            None
+        } else {
+            self.locate_in(overlay, to)?.filter(|(other, _)| *other != row)
+        };
         let Some((other_row, other_chunk)) = other else {
             let edited = edit(&chunk, Some(from), Some((to, value)))?;
             let taken = edited.taken.clone();
@@ -446,6 +471,23 @@ impl Chunks {
     /// # Errors
     /// When the store fails.
     pub fn last_of(&self, rows: &dyn Rows, part: &[u8]) -> Result<Option<Entry>, ReadError> {
+        let end = prefix_end(part);
+        let behind = if end.is_empty() { prefix_end(&self.prefix) } else { self.row_key(&end) };
+        let Some((_, chunk)) = rows.last(&self.prefix, &behind)? else { return Ok(None) };
+        // The last entry below the end is mostly in the last chunk that begins below it.
+        let (mut at, mut last) = (0, None);
+        while at < chunk.len() {
+            let span = span_at(&chunk, at)?;
+            at = span.end;
+            if !end.is_empty() && span.key(&chunk) >= end.as_slice() {
+                break;
+            }
+            last = Some(span);
+        }
+        if let Some(span) = last {
+            let entry = || (chunk.slice(span.start + 2..span.value), chunk.slice(span.value..span.end));
+            return Ok(span.key(&chunk).starts_with(part).then(entry));
+        }
         let mut found = None;
         self.visit(rows, beginning(part, &prefix_end(part)), Direction::Down, &mut |key, value| {
             found = Some((Bytes::copy_from_slice(key), Bytes::copy_from_slice(value)));

@@ -62,6 +62,12 @@ impl<'a> Overlay<'a> {
         self.pending.rows.insert(key.into(), None);
     }
 
+    /// The last row of `[from, to)` among those that were set here, unless that was taken away.
+    pub(crate) fn last_set(&self, from: &[u8], to: &[u8]) -> Option<(Bytes, Bytes)> {
+        let (key, value) = ordered(&self.pending.rows, from, to).next_back()?;
+        Some((key.clone(), value.clone()?))
+    }
+
     /// Whether rows of a family were set, and not taken away again.
     pub(crate) fn has_set(&self, family: u8) -> bool {
         let end = family.checked_add(1).map(|end| [end]);
@@ -189,9 +195,9 @@ fn walk<'k>(
 
 impl Envelopes for Overlay<'_> {
     fn stored(&self, cursor: Cursor) -> Result<Option<Stored>, ReadError> {
-        match self.pending.stored.iter().find(|stored| stored.cursor == cursor) {
-            Some(stored) => Ok(Some(stored.clone())),
-            None => self.base.stored(cursor),
+        match self.pending.stored.binary_search_by_key(&cursor, |stored| stored.cursor) {
+            Ok(at) => Ok(self.pending.stored.get(at).cloned()),
+            Err(_) => self.base.stored(cursor),
         }
     }
 

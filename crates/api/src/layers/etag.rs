@@ -2,13 +2,13 @@
 //!
 //! The tag is weak, because an answer may be compressed on its way, and answers are private: they may depend on who asks.
 
+use super::json::{is_json, whole};
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use data_encoding::HEXLOWER;
-use http_body_util::BodyExt;
 use tidepool_protocol::ids::sha256;
 
 /// Bytes of the hash that stand in the tag.
@@ -25,10 +25,9 @@ pub(crate) async fn etag(request: Request, next: Next) -> Response {
     if response.headers().contains_key(header::ETAG) {
         return response;
     }
-    let (mut parts, body) = response.into_parts();
-    let Ok(bytes) = body.collect().await.map(http_body_util::Collected::to_bytes) else {
-        // Bodies of JSON are whole in memory; one that is not can only be broken off.
-        return Response::from_parts(parts, Body::empty());
+    let (mut parts, bytes) = match whole(response).await {
+        Ok(whole) => whole,
+        Err(broken) => return broken,
     };
     let hash = sha256(&[&bytes]);
     let tag = format!("W/\"{}\"", HEXLOWER.encode(&hash[..TAG_BYTES]));
@@ -45,10 +44,6 @@ pub(crate) async fn etag(request: Request, next: Next) -> Response {
         return Response::from_parts(parts, Body::empty());
     }
     Response::from_parts(parts, Body::from(bytes))
-}
-
-fn is_json(headers: &HeaderMap) -> bool {
-    headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"))
 }
 
 /// Whether an `If-None-Match` names this tag, or any.

@@ -5,6 +5,7 @@
 //! away, so that its second try finds the first one's answer. A restart forgets.
 
 use super::caller::Presented;
+use super::json::whole;
 use crate::App;
 use crate::answer::NO_STORE;
 use crate::error::{ApiError, seen};
@@ -15,7 +16,6 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http_body_util::BodyExt;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -201,9 +201,9 @@ async fn once(app: Arc<App>, name: Name, request: Request, next: Next) -> Result
         if response.headers().get(header::CACHE_CONTROL).is_some_and(|value| value == NO_STORE) {
             return response;
         }
-        let (parts, body) = response.into_parts();
-        let Ok(body) = body.collect().await.map(http_body_util::Collected::to_bytes) else {
-            return Response::from_parts(parts, Body::empty());
+        let (parts, body) = match whole(response).await {
+            Ok(whole) => whole,
+            Err(broken) => return broken,
         };
         under_way.end_with(Attempt::Done {
             request: said,

@@ -5,6 +5,7 @@ mod drain;
 mod etag;
 mod held;
 mod idempotency;
+mod json;
 mod observe;
 mod problems;
 mod render;

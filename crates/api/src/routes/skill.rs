@@ -10,6 +10,7 @@ use crate::shapes::Text;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get};
 use data_encoding::{BASE64, HEXLOWER};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -18,8 +19,8 @@ use tidepool_protocol::ids::sha256;
 use tidepool_protocol::{NodeId, PublicKey};
 
 /// One file as it is written here, before a node's address stands in it.
-struct File {
-    path: &'static str,
+pub(crate) struct File {
+    pub(crate) path: &'static str,
     name: &'static str,
     description: &'static str,
     template: &'static str,
@@ -57,7 +58,10 @@ const RULES: File = File {
 /// Not in the index: it is another one for each app.
 const AUTH: &str = include_str!("../site/auth.md");
 
-const INDEXED: [&File; 4] = [&SKILL, &HEARTBEAT, &MESSAGING, &RULES];
+/// Every file that each node has, in the order of the index.
+pub(crate) const INDEXED: [&File; 4] = [&SKILL, &HEARTBEAT, &MESSAGING, &RULES];
+
+const MARKDOWN: &str = "text/markdown; charset=utf-8";
 
 /// The version of the index's form (Agent Skills Discovery 0.2.0).
 const INDEX_SCHEMA: &str = "https://schemas.agentskills.io/discovery/0.2.0/schema.json";
@@ -80,28 +84,9 @@ fn hashed(content_type: &'static str, text: String, headers: &HeaderMap) -> Resp
     if known { (StatusCode::NOT_MODIFIED, head).into_response() } else { (head, text).into_response() }
 }
 
-fn markdown(file: &File, base: &str, headers: &HeaderMap) -> Response {
-    hashed("text/markdown; charset=utf-8", fill(file.template, base), headers)
-}
-
-/// `GET /skill.md`
-pub(crate) async fn skill(BaseUrl(base): BaseUrl, headers: HeaderMap) -> Response {
-    markdown(&SKILL, &base, &headers)
-}
-
-/// `GET /heartbeat.md`
-pub(crate) async fn heartbeat(BaseUrl(base): BaseUrl, headers: HeaderMap) -> Response {
-    markdown(&HEARTBEAT, &base, &headers)
-}
-
-/// `GET /messaging.md`
-pub(crate) async fn messaging(BaseUrl(base): BaseUrl, headers: HeaderMap) -> Response {
-    markdown(&MESSAGING, &base, &headers)
-}
-
-/// `GET /rules.md`
-pub(crate) async fn rules(BaseUrl(base): BaseUrl, headers: HeaderMap) -> Response {
-    markdown(&RULES, &base, &headers)
+/// What answers `GET` of `file`.
+pub(crate) fn file(file: &'static File) -> MethodRouter<Arc<App>> {
+    get(async move |BaseUrl(base): BaseUrl, headers: HeaderMap| hashed(MARKDOWN, fill(file.template, &base), &headers))
 }
 
 /// `GET /skill.json`: the same facts for programs.
@@ -222,5 +207,5 @@ pub(crate) async fn auth(
         .replace("{{AUDIENCE}}", host.unwrap_or("service.example"))
         .replace("{{HEADER}}", header.unwrap_or("X-Moltbook-Identity"))
         .replace("{{ENDPOINT}}", &endpoint.map_or_else(|| "its address".to_owned(), |url| format!("`{url}`")));
-    Ok(hashed("text/markdown; charset=utf-8", text, &headers))
+    Ok(hashed(MARKDOWN, text, &headers))
 }

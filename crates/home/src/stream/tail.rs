@@ -1,13 +1,15 @@
 //! The newest events, made once for all who follow: ten thousand readers must not read the store ten thousand times.
 //!
 //! One task reads the log as it grows and puts events into a ring. The ring knows from which cursor on it is whole, so a
-//! reader takes from it exactly what it has not had, or, further back, reads the store.
+//! reader takes from it exactly what it has not had, or, further back, reads the store. While nobody reads, nothing is made: a
+//! node that joins a large network would read all of it a second time.
 
 use super::{Event, StreamEvent, event_of};
 use crate::error::HomeError;
 use crate::home::{Inner, lock};
-use crate::limits::{STREAM_CHUNK, STREAM_CHUNK_BYTES, TAIL_BYTES_MAX, TAIL_EVENTS_MAX};
+use crate::limits::{STREAM_CHUNK, STREAM_CHUNK_BYTES, STREAMS_MAX, TAIL_BYTES_MAX, TAIL_EVENTS_MAX};
 use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, Weak};
 use tidepool_protocol::EnvelopeId;
 use tidepool_protocol::body::Deed;
@@ -117,6 +119,13 @@ impl Tail {
         Taken::Events(events, reached)
     }
 
+    /// Goes on to `upto` without the events up to there: whoever comes for them reads the store.
+    fn skip(&self, upto: Cursor) {
+        let mut ring = lock(&self.ring);
+        *ring = Ring { from: upto, events: VecDeque::new(), bytes: 0 };
+        self.progress.send_modify(|progress| progress.upto = upto);
+    }
+
     fn push(&self, events: Vec<StreamEvent>, upto: Cursor) {
         let mut ring = lock(&self.ring);
         for event in events {
@@ -168,6 +177,10 @@ impl Drop for CloseAtEnd {
 /// Reads a chunk of the log into the ring; `None` when the home is gone or the store failed.
 async fn step(weak: &Weak<Inner>, at: Cursor, upto: Cursor) -> Option<Cursor> {
     let inner = weak.upgrade()?;
+    if !has_readers(&inner) {
+        inner.tail.skip(upto);
+        return Some(upto);
+    }
     let task = tokio::task::spawn_blocking(move || {
         let (events, reached) = chunk(&inner, at, upto)?;
         inner.tail.push(events, reached);
@@ -181,6 +194,11 @@ async fn step(weak: &Weak<Inner>, at: Cursor, upto: Cursor) -> Option<Cursor> {
         }
         Err(_) => None,
     }
+}
+
+/// Whether anybody follows: an open stream, or notices for an agent at home here.
+fn has_readers(inner: &Inner) -> bool {
+    inner.streams.available_permits() < STREAMS_MAX || inner.registrations.agents.load(Ordering::Relaxed) > 0
 }
 
 /// The events of the next [`STREAM_CHUNK`] envelopes behind `at`, none beyond `upto`, and how far that reaches: less far

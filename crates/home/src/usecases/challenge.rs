@@ -1,16 +1,16 @@
 //! Writing behind a gate: what a new agent writes waits for the answer to a challenge, where the operator wants that.
 
-use super::posts::post_body;
+use super::communities::community_to_say;
+use super::{check_said, said};
 use crate::error::HomeError;
 use crate::home::Home;
-use crate::leak;
 use crate::model::{
     Challenge, ChallengeRefusal, CommentOutcome, Community, Draft, NewComment, NewCommunity, NewPost, Post, Proposal,
     Published,
 };
 use crate::session::AgentSession;
-use tidepool_protocol::body::{BodyOf, Charter, Comment};
-use tidepool_protocol::{EnvelopeId, Salt};
+use tidepool_kernel::Compose;
+use tidepool_protocol::{EnvelopeId, Scope};
 
 impl Home {
     /// Posts, or gives the challenge for which the post waits. What could not be published anyhow is refused before anybody
@@ -64,8 +64,27 @@ impl Home {
 
     async fn gate(&self, session: &AgentSession, draft: Draft) -> Result<Challenge, HomeError> {
         self.may_write(session).await?;
-        check(session, &draft)?;
+        let items = self.drafted(session, &draft).await?;
+        check_said(session, &items)?;
         self.inner.challenges.open(&*self.inner.parts.random, (session.id, draft), self.now())
+    }
+
+    /// What would be signed, made and checked as when it is.
+    async fn drafted(&self, session: &AgentSession, draft: &Draft) -> Result<Vec<Compose>, HomeError> {
+        Ok(match draft.clone() {
+            Draft::Post(post) => {
+                let (scope, body) = self.post_to_say(post).await?;
+                vec![said(scope, &body)?]
+            }
+            Draft::Comment(post, comment) => {
+                let (scope, body) = self.comment_to_say(post, comment).await?;
+                vec![said(scope, &body)?]
+            }
+            Draft::Community(community) => {
+                let (name, charter) = community_to_say(community)?;
+                vec![said(Scope::owned_by(session.id, name), &charter)?]
+            }
+        })
     }
 
     /// Publishes the draft that waits for the challenge of this name, when the answer is right.
@@ -92,32 +111,4 @@ impl Home {
             }
         })
     }
-}
-
-/// Refuses a draft that is out of its limits or holds a secret.
-fn check(session: &AgentSession, draft: &Draft) -> Result<(), HomeError> {
-    let salt = Salt([0; 16]);
-    let texts: Vec<&str> = match draft {
-        Draft::Post(post) => {
-            post_body(salt, post.title.clone(), post.content.clone(), post.url.clone(), post.post_type)?;
-            [Some(&post.title), Some(&post.content), post.url.as_ref()]
-                .into_iter()
-                .flatten()
-                .map(String::as_str)
-                .collect()
-        }
-        Draft::Comment(post, comment) => {
-            let (parent, content) = (comment.parent.unwrap_or(*post), comment.content.clone());
-            Comment { salt, root: EnvelopeId(post.0), parent, depth: 0, content }.check()?;
-            vec![&comment.content]
-        }
-        Draft::Community(community) => {
-            let display_name = community.display_name.clone().unwrap_or_else(|| community.name.clone());
-            let description = community.description.clone();
-            Charter { display_name, description, allow_crypto: community.allow_crypto }.check()?;
-            vec![&community.description]
-        }
-    };
-    let found = texts.into_iter().filter(|_| !session.may_say_secrets).find_map(leak::found);
-    found.map_or(Ok(()), |sort| Err(HomeError::Secret { sort }))
 }

@@ -32,12 +32,8 @@ impl Home {
     ) -> Result<CommentOutcome, HomeError> {
         self.may_write(session).await?;
         let author = session.id;
-        check_text(&request.content)?;
-        let parent = request.parent.unwrap_or(post);
-        let salt = self.salt();
-        let (scope, body) = self.read(move |inner| inner.comment_body(salt, post, parent, request.content)).await?;
-        body.check()?;
-        let repeated = sha256(&[&author.0, &parent.0, body.content.as_bytes()]);
+        let (scope, body) = self.comment_to_say(post, request).await?;
+        let repeated = sha256(&[&author.0, &body.parent.0, body.content.as_bytes()]);
         let _order = self.inner.order.lock(author, &repeated).await;
         if let Some(comment) = self.said_before(author, repeated).await? {
             return Ok(CommentOutcome { comment, already_existed: true });
@@ -55,6 +51,19 @@ impl Home {
         lock(&self.inner.recent_comments).put(repeated, (id, now));
         let comment = self.read(move |inner| inner.comment(Some(author), id)).await?;
         Ok(CommentOutcome { comment, already_existed: false })
+    }
+
+    /// The body of a new comment on `post`, checked, and the community where it goes.
+    pub(super) async fn comment_to_say(
+        &self,
+        post: EnvelopeId,
+        request: NewComment,
+    ) -> Result<(Scope, CommentBody), HomeError> {
+        check_text(&request.content)?;
+        let (parent, salt) = (request.parent.unwrap_or(post), self.salt());
+        let (scope, body) = self.read(move |inner| inner.comment_body(salt, post, parent, request.content)).await?;
+        body.check()?;
+        Ok((scope, body))
     }
 
     async fn said_before(&self, author: AgentId, repeated: Hash) -> Result<Option<Comment>, HomeError> {

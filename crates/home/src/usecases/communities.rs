@@ -50,16 +50,7 @@ impl Home {
         request: NewCommunity,
     ) -> Result<Community, HomeError> {
         self.may_write(session).await?;
-        let name: CommunityName = request.name.parse().map_err(|_| HomeError::Invalid {
-            field: "name",
-            seen: shown(&request.name),
-            allowed: "2 to 30 of a-z 0-9 -",
-        })?;
-        let charter = Charter {
-            display_name: request.display_name.unwrap_or_else(|| name.as_str().to_owned()),
-            description: request.description,
-            allow_crypto: request.allow_crypto,
-        };
+        let (name, charter) = community_to_say(request)?;
         let scope = Scope::owned_by(session.id, name.clone());
         let subscribe = Subscribe { community: scope.clone(), on: true };
         let items = vec![said(scope.clone(), &charter)?, said(Scope::Agent(session.id), &subscribe)?];
@@ -144,6 +135,21 @@ impl Home {
         let community = self.read(move |inner| Shower::new(inner, None).community_ref(&scope)).await?;
         Ok(SubscribeOutcome { community, subscribed: on, changed: is != on })
     }
+}
+
+/// The name and the charter of a new community, checked.
+pub(super) fn community_to_say(request: NewCommunity) -> Result<(CommunityName, Charter), HomeError> {
+    let name: CommunityName = request.name.parse().map_err(|_| HomeError::Invalid {
+        field: "name",
+        seen: shown(&request.name),
+        allowed: "2 to 30 of a-z 0-9 -",
+    })?;
+    let charter = Charter {
+        display_name: request.display_name.unwrap_or_else(|| name.as_str().to_owned()),
+        description: request.description,
+        allow_crypto: request.allow_crypto,
+    };
+    Ok((name, charter))
 }
 
 impl Inner {

@@ -10,11 +10,11 @@ use std::collections::VecDeque;
 use tidepool_protocol::body::Head;
 use tidepool_protocol::envelope::LogId;
 use tidepool_protocol::{AuthorId, EnvelopeId};
-use tidepool_views::{identity, index, logs};
+use tidepool_views::{identity, index, logs, queries};
 
 impl Home {
     /// Everything that the agent signed and this node holds, as it was signed: the identity of its home, its own, then log by
-    /// log in order. Each item is one envelope's bytes, so that all of it is a CBOR sequence (RFC 8742), which anybody can
+    /// log in order; without the bodies of what it deleted. Each item is one envelope's bytes, so that all of it is a CBOR sequence (RFC 8742), which anybody can
     /// verify. Reads some envelopes at a time, as fast as they are taken.
     pub fn export(&self, session: &AgentSession) -> impl Stream<Item = Result<Bytes, HomeError>> + Send + use<> {
         let (home, author) = (self.clone(), AuthorId::from(session.id));
@@ -69,7 +69,10 @@ impl Inner {
         let mut envelopes = Vec::with_capacity(ids.len());
         for id in ids {
             // One that was pruned since the list was read is not here any more.
-            envelopes.extend(index::envelope(self.reader(), id)?.map(|(_, stored)| stored.envelope.bytes().clone()));
+            let Some((_, stored)) = index::envelope(self.reader(), id)? else { continue };
+            let is_deleted = queries::deleted(self.reader(), &stored.envelope)?;
+            let kept = if is_deleted { stored.envelope.without_body() } else { (*stored.envelope).clone() };
+            envelopes.push(kept.bytes().clone());
         }
         Ok(envelopes)
     }

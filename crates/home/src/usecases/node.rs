@@ -6,6 +6,7 @@ use crate::home::Home;
 use crate::model::{NodeView, NodeWord, Provenance, RawEnvelope};
 use crate::show::came_from;
 use crate::stream::{self, EventFilter, EventStream, StreamCursor};
+use crate::text::Mark;
 use std::sync::atomic::Ordering;
 use tidepool_protocol::signer::Domain;
 use tidepool_protocol::{Body, EnvelopeId, Signer};
@@ -68,6 +69,12 @@ impl Home {
             })
         })
         .await
+    }
+
+    /// A mark for one answer, which nobody who writes a text knows before.
+    #[must_use]
+    pub fn draw_mark(&self) -> Mark {
+        Mark::drawn(|bytes| self.inner.parts.random.fill(bytes))
     }
 
     /// The node's word on its skill files, whose digests `list` has.

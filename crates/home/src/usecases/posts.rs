@@ -10,7 +10,7 @@ use crate::session::AgentSession;
 use crate::show::Shower;
 use crate::text::has_visible;
 use tidepool_protocol::body::{BodyOf, Edit, Post as PostBody, PostType, Tombstone};
-use tidepool_protocol::{AgentId, EnvelopeId, Kind};
+use tidepool_protocol::{AgentId, EnvelopeId, Kind, Scope};
 use tidepool_views::queries::{self, State};
 use tidepool_views::{index, void};
 
@@ -21,8 +21,7 @@ impl Home {
     /// A text out of its limits, an unknown community, a limit.
     pub async fn create_post(&self, session: &AgentSession, request: NewPost) -> Result<Post, HomeError> {
         self.may_write(session).await?;
-        let body = post_body(self.salt(), request.title, request.content, request.url, request.post_type)?;
-        let scope = self.community_scope(&request.community).await?;
+        let (scope, body) = self.post_to_say(request).await?;
         let (caller, now) = (session.caller(), self.now());
         self.inner.quotas.charge(caller, &[Use::Post], now)?;
         let receipt = match self.say(session, vec![said(scope, &body)?]).await {
@@ -34,6 +33,12 @@ impl Home {
         };
         let (viewer, id) = (Some(session.id), Self::first_id(&receipt));
         self.read(move |inner| inner.post(viewer, id)).await
+    }
+
+    /// The body of a new post, checked, and the community where it goes.
+    pub(super) async fn post_to_say(&self, request: NewPost) -> Result<(Scope, PostBody), HomeError> {
+        let body = post_body(self.salt(), request.title, request.content, request.url, request.post_type)?;
+        Ok((self.community_scope(&request.community).await?, body))
     }
 
     /// One post. One that its author took away is given without its text.
@@ -80,7 +85,7 @@ impl Home {
 }
 
 /// The body of a new post, checked.
-pub(crate) fn post_body(
+fn post_body(
     salt: tidepool_protocol::Salt,
     title: String,
     content: String,

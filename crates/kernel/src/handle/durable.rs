@@ -26,10 +26,12 @@ impl<S: Store, C: Custody> Node<S, C> {
     }
 
     /// Writes the open batch, unless a flush is under way: then what comes meanwhile goes into the same batch, which is
-    /// written when the flush is answered. A full batch never waits.
+    /// written when the flush is answered; or unless a sync goes on that fills it, and nobody waits for it. A full batch never
+    /// waits.
     pub(super) fn on_turn_ended(&mut self) -> Result<(), StoreError> {
         self.syncing_turn_ended()?;
-        if self.turn.has_open() && !self.turn.is_flushing() {
+        let gathers = self.turn.is_unpromised() && self.syncing.is_verifying();
+        if self.turn.has_open() && !self.turn.is_flushing() && !gathers {
             self.close_turn()?;
         }
         Ok(())

@@ -11,7 +11,7 @@ use crate::intake::{Exam, Scratch};
 use crate::local::{LocalError, LocalRequest, Receipt, RowExpect, Ticket};
 use crate::node::{Node, Phase};
 use crate::outbox;
-use crate::store::{Batch, Store, StoreError};
+use crate::store::{Store, StoreError};
 use crate::turn::Speech;
 use std::collections::BTreeMap;
 use tidepool_protocol::envelope::LogId;
@@ -83,8 +83,9 @@ impl<S: Store, C: Custody> Node<S, C> {
         rows: &[RowWrite],
         expect: &[RowExpect],
     ) -> Result<(), LocalError> {
-        if envelopes > Batch::ENVELOPES_MAX {
-            return Err(LocalError::TooMany { seen: envelopes, allowed: Batch::ENVELOPES_MAX });
+        let allowed = LocalRequest::ENVELOPES_MAX;
+        if envelopes > allowed {
+            return Err(LocalError::TooMany { seen: envelopes, allowed });
         }
         let keys = rows.iter().map(|row| &row.key).chain(expect.iter().map(|row| &row.key));
         let family = keys.map(|key| key.first().copied().unwrap_or(0)).find(|family| !HOME_ROWS.contains(family));

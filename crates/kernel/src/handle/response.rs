@@ -10,6 +10,7 @@ use crate::intake::{Exam, Scratch};
 use crate::node::Node;
 use crate::peer::{Peer, RequestId};
 use crate::pending::Came;
+use crate::planted::Defect;
 use crate::requests::{Asked, Purpose};
 use crate::store::{Store, StoreError};
 use bytes::Bytes;
@@ -132,7 +133,13 @@ impl<S: Store, C: Custody> Node<S, C> {
                 }
                 continue;
             }
-            match self.examine(&envelope, &mut Scratch::default())? {
+            // Each is written at once, so the fold alone looks at its position.
+            let exam = if self.planted.is(Defect::FirstTwoHeld) {
+                self.examine(&envelope, &mut Scratch::default())?
+            } else {
+                self.examine_alone(&envelope, &mut Scratch::default())?
+            };
+            match exam {
                 Exam::New(admitted) | Exam::Crowds(admitted) => self.take_synced(admitted, from)?,
                 Exam::Known(_) => self.counters.duplicates += 1,
                 Exam::NotHeld => self.counters.not_held += 1,

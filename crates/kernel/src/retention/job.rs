@@ -11,7 +11,7 @@ use crate::digest::{self, Tree};
 use crate::input::Timer;
 use crate::node::Node;
 use crate::planted::Defect;
-use crate::store::{Batch, Store, StoreError};
+use crate::store::{Store, StoreError};
 use std::collections::VecDeque;
 use tidepool_protocol::sync::{Class, Point, Range};
 use tidepool_protocol::{EnvelopeId, Shard, Slot, TimeMs};
@@ -23,6 +23,9 @@ const EVERY_MS: u64 = 60 * 60 * 1_000;
 
 /// The pause between two steps.
 const STEP_MS: u64 = 50;
+
+/// Bodies that are taken away in one batch: each is a block written over.
+const BODIES_IN_BATCH: usize = 128;
 
 /// Points looked at in one step.
 const POINTS_AT_ONCE: usize = 512;
@@ -96,7 +99,7 @@ impl<S: Store, C: Custody> Node<S, C> {
         {
             let (points, next) = self.points(slot, from, horizon, budget)?;
             budget -= points.len().min(budget);
-            for part in points.chunks(Batch::ENVELOPES_MAX) {
+            for part in points.chunks(BODIES_IN_BATCH) {
                 self.prune_points(slot, part)?;
             }
             if let Some(next) = next {

@@ -189,6 +189,11 @@ impl Syncing {
         !self.sessions.is_empty()
     }
 
+    /// Whether envelopes that sessions brought are being verified: more is about to be written.
+    pub(crate) fn is_verifying(&self) -> bool {
+        self.sessions.values().any(|session| !session.verifying.is_empty())
+    }
+
     /// How many sessions are under way.
     pub(crate) fn count(&self) -> usize {
         self.sessions.len()

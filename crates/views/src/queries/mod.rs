@@ -25,7 +25,7 @@ pub use agents::Agent;
 pub use comments::{Comment, CommentPage, Thread};
 pub use communities::Community;
 pub use posts::Post;
-pub use said::{AuthorBrief, Signed, taken_away, written_by};
+pub use said::{AuthorBrief, Signed, deleted, taken_away, written_by};
 
 use crate::chunks::{Chunks, Direction};
 use crate::port::{ReadError, ReadPort};

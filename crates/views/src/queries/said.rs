@@ -55,15 +55,28 @@ pub fn written_by(port: &dyn ReadPort, id: &EnvelopeId) -> Result<Option<(Author
 /// # Errors
 /// When the store fails.
 pub fn taken_away(port: &dyn ReadPort, envelope: &Envelope) -> Result<bool, ReadError> {
-    let header = envelope.header();
-    let target = match header.kind {
-        Kind::POST | Kind::COMMENT => envelope.id(),
-        Kind::EDIT => match envelope.body().map(|body| Body::decode(header.kind, body)) {
-            Some(Ok(Some(Body::Edit(edit)))) => edit.target,
-            Some(_) | None => return Ok(false),
-        },
-        _ => return Ok(false),
-    };
-    Ok(marks::is_removed(port, header, &target.short())?
+    let Some(target) = says_of(envelope) else { return Ok(false) };
+    Ok(marks::is_removed(port, envelope.header(), &target.short())?
         || item::find(port, &target.short())?.is_some_and(|(_, item)| item.hidden))
+}
+
+/// Whether its author took away what an envelope says. What a moderator took away is still its author's.
+///
+/// # Errors
+/// When the store fails.
+pub fn deleted(port: &dyn ReadPort, envelope: &Envelope) -> Result<bool, ReadError> {
+    says_of(envelope).map_or(Ok(false), |target| marks::is_removed(port, envelope.header(), &target.short()))
+}
+
+/// The post or comment whose text an envelope has.
+fn says_of(envelope: &Envelope) -> Option<EnvelopeId> {
+    let header = envelope.header();
+    match header.kind {
+        Kind::POST | Kind::COMMENT => Some(envelope.id()),
+        Kind::EDIT => match envelope.body().map(|body| Body::decode(header.kind, body)) {
+            Some(Ok(Some(Body::Edit(edit)))) => Some(edit.target),
+            Some(_) | None => None,
+        },
+        _ => None,
+    }
 }
