@@ -7,7 +7,7 @@ use crate::home::Home;
 use crate::limits::{STREAM_REPLAY_MAX, TAIL_EVENTS_MAX};
 use crate::model::{CameFrom, Direction, NewComment, NewText};
 use crate::session::AgentSession;
-use crate::stream::{Event, EventFilter, EventKind, EventStream, StreamCursor, StreamEvent};
+use crate::stream::{Event, EventFilter, EventKind, EventStream, StreamCursor, StreamEvent, Taken};
 use crate::usecases::said;
 use futures::StreamExt;
 use std::sync::Arc;
@@ -222,6 +222,26 @@ async fn readers_are_counted_and_leave_their_place_when_they_go() {
     let _all = places.acquire_many(u32::try_from(free).unwrap()).await.unwrap();
     let refused = rig.home.events(None, EventFilter::default()).await.err().unwrap();
     assert!(matches!(refused, HomeError::Busy { what: "streams", .. }), "{refused}");
+}
+
+#[tokio::test]
+async fn what_came_while_nobody_read_is_read_from_the_log() {
+    let rig = Rig::new().await;
+    let session = rig.agent("Coral").await;
+    // As on a node where no agent is at home.
+    rig.home.inner.registrations.agents.store(0, std::sync::atomic::Ordering::Relaxed);
+    for number in 0..100 {
+        post(&rig.home, &session, &format!("unread {number}")).await;
+    }
+    let newest = *rig.store.all().iter().map(|stored| stored.cursor.0).collect::<Vec<_>>().last().unwrap();
+    let mut progress = rig.home.inner.tail.progress();
+    progress.wait_for(|progress| progress.upto.0 >= newest).await.unwrap();
+    assert!(matches!(rig.home.inner.tail.take(Cursor(newest - 1)), Taken::Behind), "an event was made for nobody");
+    let mut stream = rig.home.events(Some(start(&rig.home)), EventFilter::default()).await.unwrap();
+    let id = post(&rig.home, &session, "read").await;
+    let events = take(&mut stream, logged(&rig.store).len()).await;
+    assert_eq!(cursors(&events), logged(&rig.store));
+    assert_eq!(events.last().unwrap().id, id);
 }
 
 #[tokio::test]

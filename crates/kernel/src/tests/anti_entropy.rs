@@ -37,6 +37,36 @@ fn bodies(world: &World, at: usize, from: TimeMs) -> (usize, usize) {
 }
 
 #[test]
+fn a_sync_fills_its_batches_and_a_local_write_does_not_wait_for_it() {
+    let mut world = World::new(SEED, Faults::NONE, 2, 1);
+    (0..2).for_each(|agent| world.register(agent));
+    for number in 0..10 {
+        let items = (0..100).map(|place| post(&format!("{number} {place}"))).collect();
+        let ticket = world.compose(0, items);
+        world.net.run(50);
+        world.done(0, ticket);
+    }
+    // Beyond what gossip carries.
+    world.net.run(11 * 60 * 1_000);
+    let before = world.net.counters(1);
+    world.net.connect(0, 1);
+    for _ in 0..60_000 {
+        world.net.run(1);
+        if world.net.counters(1).admitted_sync > 0 {
+            break;
+        }
+    }
+    let ticket = world.compose(1, vec![post("meanwhile")]);
+    world.net.run(5);
+    world.done(1, ticket);
+    world.net.run(60_000);
+    assert!(world.all_equal());
+    let after = world.net.counters(1);
+    let (came, batches) = (after.admitted_sync - before.admitted_sync, after.batches - before.batches);
+    assert!(came >= 1_000 && batches <= 8, "{came} envelopes in {batches} batches");
+}
+
+#[test]
 fn an_identity_operation_that_gossip_lost_reaches_nodes_of_other_shards() {
     let mut world = World::with(SEED, Faults::NONE, 4, 1, &of_some_shards);
     world.register(0);

@@ -90,23 +90,30 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-fn run(ops: &[Op], chunks: &Chunks, map: &mut Map, model: &mut BTreeMap<Vec<u8>, Vec<u8>>) {
-    for op in ops {
-        map.change(|overlay| match op {
-            Op::Insert(key, value) => {
-                let before = chunks.insert(overlay, key, value).unwrap();
-                assert_eq!(before.as_deref(), model.insert(key.clone(), value.clone()).as_deref());
-            }
-            Op::Remove(key) => {
-                let before = chunks.remove(overlay, key).unwrap();
-                assert_eq!(before.as_deref(), model.remove(key).as_deref());
-            }
-            Op::Replace(from, to, value) => {
-                chunks.replace(overlay, from, to, value).unwrap();
-                model.remove(from);
-                model.insert(to.clone(), value.clone());
-            }
-        });
+type Model = BTreeMap<Vec<u8>, Vec<u8>>;
+
+fn act(op: &Op, chunks: &Chunks, overlay: &mut Overlay<'_>, model: &mut Model) {
+    match op {
+        Op::Insert(key, value) => {
+            let before = chunks.insert(overlay, key, value).unwrap();
+            assert_eq!(before.as_deref(), model.insert(key.clone(), value.clone()).as_deref());
+        }
+        Op::Remove(key) => {
+            let before = chunks.remove(overlay, key).unwrap();
+            assert_eq!(before.as_deref(), model.remove(key).as_deref());
+        }
+        Op::Replace(from, to, value) => {
+            chunks.replace(overlay, from, to, value).unwrap();
+            model.remove(from);
+            model.insert(to.clone(), value.clone());
+        }
+    }
+}
+
+/// Does `ops`, so many in one batch.
+fn run(ops: &[Op], batch: usize, chunks: &Chunks, map: &mut Map, model: &mut Model) {
+    for ops in ops.chunks(batch) {
+        map.change(|overlay| ops.iter().for_each(|op| act(op, chunks, overlay, model)));
     }
 }
 
@@ -114,13 +121,18 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
-    fn chunks_answer_like_a_map(ops in proptest::collection::vec(op(), 1..900), probe in key(), limit in 1usize..150) {
+    fn chunks_answer_like_a_map(
+        ops in proptest::collection::vec(op(), 1..900),
+        batch in 1usize..200,
+        probe in key(),
+        limit in 1usize..150,
+    ) {
         let chunks = Chunks::new(vec![0x30, 9]);
         let (mut map, mut model) = (Map::default(), BTreeMap::new());
         // Neighbours that no operation may touch or see.
         map.rows.insert(Bytes::from_static(&[0x30, 8, 255, 255]), Bytes::from_static(b"below"));
         map.rows.insert(Bytes::from_static(&[0x30, 10]), Bytes::from_static(b"above"));
-        run(&ops, &chunks, &mut map, &mut model);
+        run(&ops, batch, &chunks, &mut map, &mut model);
 
         let owned = |entries: Vec<Entry>| entries.into_iter().map(|(k, v)| (k.to_vec(), v.to_vec())).collect::<Vec<_>>();
         let pairs = |(k, v): (&Vec<u8>, &Vec<u8>)| (k.clone(), v.clone());
@@ -150,7 +162,7 @@ proptest! {
     fn removing_everything_leaves_no_row(ops in proptest::collection::vec(op(), 1..400)) {
         let chunks = Chunks::new(vec![0x30]);
         let (mut map, mut model) = (Map::default(), BTreeMap::new());
-        run(&ops, &chunks, &mut map, &mut model);
+        run(&ops, 1, &chunks, &mut map, &mut model);
         let keys: Vec<_> = model.keys().cloned().collect();
         for key in keys {
             map.change(|overlay| { chunks.remove(overlay, &key).unwrap(); });
