@@ -80,6 +80,8 @@ async fn an_export_is_a_sequence_of_everything_signed() {
     for number in 0..150 {
         ids.push(rig.post(&key, &format!("post {number}")).await);
     }
+    let deleted = ids[7].clone();
+    rig.ask(Ask::new("DELETE", &format!("/api/v1/posts/{deleted}")).by(&key)).await.expect(200);
     let answer = rig.ask(Ask::get("/api/v1/agents/me/export").by(&key)).await;
     assert_eq!(answer.headers["content-type"], "application/cbor-seq");
     let mut rest: &[u8] = &answer.bytes;
@@ -91,10 +93,11 @@ async fn an_export_is_a_sequence_of_everything_signed() {
         let (one, behind) = rest.split_at(before - reader.len());
         rest = behind;
         let envelope = verify(Envelope::decode(one.to_vec().into()).unwrap()).unwrap();
+        assert_eq!(envelope.body().is_none(), envelope.id().to_string() == deleted, "what was deleted has no body");
         seen.push((envelope.header().author.to_string(), envelope.id().to_string()));
     }
-    // The home's identity, the agent's own, its profile, its posts.
-    assert_eq!(seen.len(), 1 + 1 + 1 + 150);
+    // The home's identity, the agent's own, its profile, its posts, a deletion.
+    assert_eq!(seen.len(), 1 + 1 + 1 + 150 + 1);
     assert!(seen.iter().skip(1).all(|(author, _)| *author == id), "{seen:?}");
     assert!(ids.iter().all(|id| seen.iter().any(|(_, seen)| seen == id)));
     rig.ask(Ask::get("/api/v1/agents/me/export")).await.expect(401);

@@ -14,8 +14,8 @@ use tidepool_views::{identity, index, logs, queries};
 
 impl Home {
     /// Everything that the agent signed and this node holds, as it was signed: the identity of its home, its own, then log by
-    /// log in order; without the bodies of what it deleted. Each item is one envelope's bytes, so that all of it is a CBOR sequence (RFC 8742), which anybody can
-    /// verify. Reads some envelopes at a time, as fast as they are taken.
+    /// log in order; without the bodies of what it deleted. Each item is one envelope's bytes, so that all of it is a CBOR
+    /// sequence (RFC 8742), which anybody can verify. Reads some envelopes at a time, as fast as they are taken.
     pub fn export(&self, session: &AgentSession) -> impl Stream<Item = Result<Bytes, HomeError>> + Send + use<> {
         let (home, author) = (self.clone(), AuthorId::from(session.id));
         stream::try_unfold(Exported::Nothing, move |exported| {
