@@ -19,7 +19,7 @@ pub struct Batch {
 
 impl Batch {
     /// At most this many envelopes go into one batch: readers stall while an engine applies it, for some 5 ms when it is full.
-    /// A full one, which only a sync makes, writes fewer rows for each envelope: those that many envelopes change.
+    /// A full one, as a sync makes it, writes fewer rows for each envelope: a row that many envelopes change is written once.
     pub const ENVELOPES_MAX: usize = 512;
 
     /// A batch of admitted envelopes in the order of their cursors, rows computed from envelopes, rows that cannot be

@@ -1,4 +1,4 @@
-//! Answers of JSON, for the layers that look into them or keep them.
+//! Answers as wholes, for the layers that look into them or keep them: which are JSON, and their bodies.
 
 use axum::body::Body;
 use axum::http::response::Parts;

@@ -133,7 +133,7 @@ impl<S: Store, C: Custody> Node<S, C> {
                 }
                 continue;
             }
-            // Each is written at once, so the fold alone looks at its position.
+            // Each is written at once, so the fold alone looks at its position; the planted defect lies in the look before it.
             let exam = if self.planted.is(Defect::FirstTwoHeld) {
                 self.examine(&envelope, &mut Scratch::default())?
             } else {

@@ -55,7 +55,7 @@ pub fn written_by(port: &dyn ReadPort, id: &EnvelopeId) -> Result<Option<(Author
 /// # Errors
 /// When the store fails.
 pub fn taken_away(port: &dyn ReadPort, envelope: &Envelope) -> Result<bool, ReadError> {
-    let Some(target) = says_of(envelope) else { return Ok(false) };
+    let Some(target) = subject_of(envelope) else { return Ok(false) };
     Ok(marks::is_removed(port, envelope.header(), &target.short())?
         || item::find(port, &target.short())?.is_some_and(|(_, item)| item.hidden))
 }
@@ -65,11 +65,11 @@ pub fn taken_away(port: &dyn ReadPort, envelope: &Envelope) -> Result<bool, Read
 /// # Errors
 /// When the store fails.
 pub fn deleted(port: &dyn ReadPort, envelope: &Envelope) -> Result<bool, ReadError> {
-    says_of(envelope).map_or(Ok(false), |target| marks::is_removed(port, envelope.header(), &target.short()))
+    subject_of(envelope).map_or(Ok(false), |target| marks::is_removed(port, envelope.header(), &target.short()))
 }
 
 /// The post or comment whose text an envelope has.
-fn says_of(envelope: &Envelope) -> Option<EnvelopeId> {
+fn subject_of(envelope: &Envelope) -> Option<EnvelopeId> {
     let header = envelope.header();
     match header.kind {
         Kind::POST | Kind::COMMENT => Some(envelope.id()),
