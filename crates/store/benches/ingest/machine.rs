@@ -181,12 +181,16 @@ impl Machine {
         machine
     }
 
-    /// Whether the batches that come are kept for the engine.
-    pub(crate) fn record(&mut self, wanted: bool) {
-        *self.tape.0.lock().unwrap() = wanted.then(Vec::new);
+    /// Keeps the batches that come for the engine.
+    pub(crate) fn record(&mut self) {
+        *self.tape.0.lock().unwrap() = Some(Vec::new());
     }
 
-    /// What was kept.
+    pub(crate) fn is_recording(&self) -> bool {
+        self.tape.0.lock().unwrap().is_some()
+    }
+
+    /// What was kept; no more is.
     pub(crate) fn recorded(&mut self) -> Vec<Arc<Recorded>> {
         self.tape.0.lock().unwrap().take().unwrap_or_default()
     }

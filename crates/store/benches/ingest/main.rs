@@ -4,7 +4,8 @@
 //! go through the kernel, two verifying threads, the views, the store and its flusher, and count when the kernel accepts
 //! them, which it does once they are on disk. Beside each figure, measured in the same run: decode and `verify_strict` of
 //! the same envelopes on as many threads, and the engine with the same blocks and rows in the same batches, put into an
-//! empty database, durable by the same group commit.
+//! empty database, durable by the same group commit. A line stands for the last rounds before it, up to
+//! [`SHOWN_ROUNDS`]: the store writes its rows out about every third round, so that a single one has all of that or nothing.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -33,6 +34,9 @@ const FRAME: usize = 64;
 /// Envelopes that are made, taken in and measured at a time: making them is not part of any figure.
 const ROUND: usize = 10_000;
 
+/// Rounds that a line stands for, where there were as many: several times what lies between two checkpoints of the store.
+const SHOWN_ROUNDS: usize = 9;
+
 /// Verifying threads, of the node and of its limit.
 pub(crate) const THREADS: usize = 2;
 
@@ -45,17 +49,25 @@ fn main() {
         "envelopes", "ingest /s", "verify /s", "engine /s", "/ verify", "/ engine", "/ limit"
     );
     let (mut done, mut whole) = (0, 0.0);
+    let mut shown = Shown::default();
     while done < total {
         let round: Vec<_> = (0..ROUND.min(total - done)).map(|_| maker.next()).collect();
         let bytes: Vec<_> = round.iter().map(|envelope| envelope.bytes().clone()).collect();
         let frames = frames(&round);
         done += round.len();
-        let is_shown = done == total || is_power_of_ten(done);
-        machine.record(is_shown);
+        let next = next_shown(done, total);
+        if done + SHOWN_ROUNDS * ROUND > next && !machine.is_recording() {
+            machine.record();
+        }
         let seconds = machine.ingest(&frames, maker.now());
         whole += seconds;
-        if is_shown {
-            let ours = round.len() as f64 / seconds;
+        if machine.is_recording() {
+            shown.envelopes += round.len();
+            shown.seconds += seconds;
+        }
+        if done == next {
+            let Shown { envelopes, seconds } = std::mem::take(&mut shown);
+            let ours = envelopes as f64 / seconds;
             let strict = verifying(&bytes);
             let engine = engine::run(&machine.recorded());
             let limit = strict.min(engine);
@@ -93,9 +105,17 @@ fn bundle(envelopes: Vec<bytes::Bytes>) -> bytes::Bytes {
     Bundle { envelopes, identities: vec![] }.encode()
 }
 
-/// Figures are shown at 10,000 envelopes, 100,000 and so on, and at the end.
-const fn is_power_of_ten(count: usize) -> bool {
-    count >= ROUND && 10_usize.pow(count.ilog10()) == count
+/// What a line stands for.
+#[derive(Default)]
+struct Shown {
+    envelopes: usize,
+    seconds: f64,
+}
+
+/// Where the next line is due: at 10,000 envelopes, 100,000 and so on, and at the end.
+fn next_shown(done: usize, total: usize) -> usize {
+    let mut powers = std::iter::successors(Some(ROUND), |count| count.checked_mul(10));
+    powers.find(|count| *count >= done).map_or(total, |count| count.min(total))
 }
 
 /// The limit of the pool: decode and `verify_strict` of the same bytes on [`THREADS`] threads.
