@@ -16,3 +16,4 @@ mod skill;
 mod store;
 mod stranger;
 mod support;
+mod takedowns;

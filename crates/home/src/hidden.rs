@@ -10,7 +10,7 @@ use crate::model::Item;
 use crate::ports::Rule;
 use crate::show::Shower;
 use tidepool_protocol::limits::COMMENT_DEPTH_MAX;
-use tidepool_protocol::{Body, EnvelopeId, Header};
+use tidepool_protocol::{AgentId, Body, EnvelopeId, Header};
 use tidepool_views::queries::{comments, posts};
 
 /// A text in place of the one that stands.
@@ -31,6 +31,16 @@ impl Inner {
         self.hidden_by(id)?.map_or(Ok(()), |rule| Err(hidden(rule)))
     }
 
+    /// Whether an agent is shown where agents are.
+    pub(crate) fn hides_agent(&self, agent: AgentId) -> bool {
+        self.parts.policy.hides(&Item::Author(agent.into())).is_some()
+    }
+
+    /// Refuses an agent that is hidden here.
+    pub(crate) fn check_agent_shown(&self, agent: AgentId) -> Result<(), HomeError> {
+        self.parts.policy.hides(&Item::Author(agent.into())).map_or(Ok(()), |rule| Err(hidden(rule)))
+    }
+
     /// The rule by which an envelope is hidden here: for its author and scope, for the text that it says, or for what it
     /// is about.
     pub(crate) fn hides_envelope(
@@ -43,7 +53,7 @@ impl Inner {
         if !policy.is_active() {
             return Ok(None);
         }
-        if let Some(rule) = policy.hides(&Item::Event { author: header.author, scope: &header.scope }) {
+        if let Some(rule) = policy.hides(&Item::Event { id, author: header.author, scope: &header.scope }) {
             return Ok(Some(rule));
         }
         match body {

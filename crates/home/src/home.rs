@@ -12,6 +12,7 @@ use crate::quota::{Allowance, Caller, Quotas, Use};
 use crate::rows;
 use crate::session::Sessions;
 use crate::stream::Tail;
+use crate::takedown::{Combined, Takedowns};
 use crate::usecases::Searches;
 use lru::LruCache;
 use std::num::NonZeroUsize;
@@ -42,7 +43,7 @@ pub struct Parts {
     pub custody: CustodyKeys,
     /// The network's genesis document.
     pub genesis: Arc<NetworkGenesis>,
-    /// What this node's operator hides.
+    /// What this node's operator hides by a rule of its own, beside what it takes down one by one.
     pub policy: Arc<dyn LocalPolicy>,
     /// The program's version.
     pub version: &'static str,
@@ -70,6 +71,7 @@ pub(crate) struct Inner {
     pub(crate) recent_comments: Mutex<LruCache<Hash, (EnvelopeId, TimeMs)>>,
     pub(crate) streams: Arc<Semaphore>,
     pub(crate) tail: Arc<Tail>,
+    pub(crate) takedowns: Arc<Takedowns>,
     pub(crate) searches: Searches,
     pub(crate) challenges: Challenges,
     reads: Arc<Semaphore>,
@@ -126,13 +128,15 @@ impl Home {
     ///
     /// # Errors
     /// When the key file is of another store, or the kernel or the store fails.
-    pub async fn start(parts: Parts, config: HomeConfig) -> Result<Self, HomeError> {
+    pub async fn start(mut parts: Parts, config: HomeConfig) -> Result<Self, HomeError> {
         let facts = open(&parts).await?;
         let agents = count_accounts(&parts).await?;
         write_looks(&parts).await?;
         // What is durable may be spoken of, though a kernel that has just started has not said so yet.
         let upto = (*parts.kernel.notified().borrow()).max(parts.reader.durable());
         let tail = Arc::new(Tail::new(upto));
+        let takedowns = Arc::new(load_takedowns(&parts).await?);
+        parts.policy = Arc::new(Combined { takedowns: Arc::clone(&takedowns), rule: parts.policy });
         let inner = Arc::new(Inner {
             quotas: Quotas::new(config.quota),
             sessions: Sessions::new(),
@@ -146,6 +150,7 @@ impl Home {
             recent_comments: lru(RECENT_COMMENTS_MAX),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             tail,
+            takedowns,
             searches: Searches::new(),
             challenges: Challenges::new(),
             reads: Arc::new(Semaphore::new(READS_MAX)),
@@ -285,6 +290,12 @@ async fn log_id(parts: &Parts) -> Result<u64, HomeError> {
     let mark = tidepool_views::RowWrite { key: mark_key, value: mark };
     parts.kernel.request(LocalRequest::Write { rows: vec![rows::put(key, &log), mark], expect }).await?;
     Ok(log)
+}
+
+async fn load_takedowns(parts: &Parts) -> Result<Takedowns, HomeError> {
+    let reader = Arc::clone(&parts.reader);
+    let loading = tokio::task::spawn_blocking(move || Takedowns::load(&*reader));
+    loading.await.map_err(|_| HomeError::Stopping)?
 }
 
 async fn count_accounts(parts: &Parts) -> Result<u64, HomeError> {

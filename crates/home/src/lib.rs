@@ -24,6 +24,7 @@ pub mod session;
 mod shards;
 mod show;
 pub mod stream;
+mod takedown;
 #[cfg(test)]
 mod tests;
 mod text;

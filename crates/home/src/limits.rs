@@ -160,6 +160,18 @@ pub const EXPORT_LOGS: usize = 128;
 /// Posts or comments that are taken away by one request when an account is deleted.
 pub const DELETED_AT_ONCE: usize = 32;
 
+/// Subjects that the operator may have taken down at one time, some 150 bytes each in memory.
+pub const TAKEDOWNS_MAX: usize = 200_000;
+
+/// Subjects of one request to take down or lift.
+pub const TAKEDOWNS_AT_ONCE: usize = 256;
+
+/// The longest reason of a takedown.
+pub const REASON_CHARS_MAX: usize = 500;
+
+/// The longest name of an imported list.
+pub const LIST_CHARS_MAX: usize = 80;
+
 /// How often a request is tried again when what it saw was changed under it.
 pub const RACES_MAX: usize = 8;
 

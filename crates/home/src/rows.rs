@@ -1,6 +1,6 @@
 //! The home's own rows: families 0x90 to 0xbf of the store's key space. Durable: nothing computes them again.
 //!
-//! No secret stands here in clear: API keys and claim tokens as hashes, everything else sealed.
+//! Those of takedowns are in [`crate::takedown`]. No secret stands here in clear: API keys and claim tokens as hashes, everything else sealed.
 
 use crate::error::HomeError;
 use bytes::Bytes;
@@ -78,7 +78,7 @@ pub(crate) struct CustodyRow {
     pub(crate) sealed: ByteBuf,
 }
 
-fn key(family: u8, rest: &[u8]) -> Bytes {
+pub(crate) fn key(family: u8, rest: &[u8]) -> Bytes {
     let mut bytes = Vec::with_capacity(1 + rest.len());
     bytes.push(family);
     bytes.extend_from_slice(rest);

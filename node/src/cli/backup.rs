@@ -66,7 +66,7 @@ fn running(directory: &Path, path: &Path, locked: &Failure) -> Result<(PathBuf, 
     match control::ask(directory, &Ask::Backup { path: path.to_owned() }) {
         Ok(Answer::Backup { file, envelopes, rows }) => Ok((file, envelopes, rows)),
         Ok(Answer::Failed { reason }) => Err(Failure::new(Exit::Failed, reason)),
-        Ok(Answer::PrunePlan { .. }) => Err(Failure::new(Exit::Failed, "the node answered something else")),
+        Ok(other) => Err(Failure::new(Exit::Failed, format!("the node answered something else: {other:?}"))),
         Err(error) => Err(Failure::new(
             Exit::Locked,
             format!(

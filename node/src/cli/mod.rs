@@ -15,6 +15,7 @@ mod run;
 mod sim;
 mod status;
 mod store;
+mod takedown;
 mod warrant;
 
 use crate::exit::Exit;
@@ -64,6 +65,9 @@ enum Command {
     /// Proofs that a key signed two things at one place.
     #[command(subcommand)]
     Warrant(warrant::WarrantCommand),
+    /// What this node shows no more, by its operator's word.
+    #[command(subcommand)]
+    Takedown(takedown::TakedownCommand),
     /// Write a node, running or not, into one file: its log, its accounts, its keys, its configuration.
     Backup(backup::BackupArgs),
     /// Make a node of a file that `backup` wrote. Its agents go on in new logs.
@@ -205,6 +209,7 @@ pub fn main(cli: Cli) -> Result<Exit, Failure> {
         Command::Import(import) => import::import(&import),
         Command::Identity(command) => identity::identity(&command),
         Command::Warrant(command) => warrant::warrant(&command),
+        Command::Takedown(command) => takedown::takedown(&command),
         Command::Backup(wanted) => backup::backup(&wanted),
         Command::Restore(wanted) => backup::restore(&wanted),
         Command::Prune(wanted) => prune::prune(&wanted),

@@ -61,7 +61,7 @@ fn of_running(wanted: &PruneArgs, locked: &Failure) -> Result<Vec<Pruned>, Failu
     match control::ask(&config.data_dir, &Ask::PrunePlan {}) {
         Ok(Answer::PrunePlan { shards }) => Ok(shards),
         Ok(Answer::Failed { reason }) => Err(Failure::new(Exit::Failed, reason)),
-        Ok(Answer::Backup { .. }) => Err(Failure::new(Exit::Failed, "the node answered something else")),
+        Ok(other) => Err(Failure::new(Exit::Failed, format!("the node answered something else: {other:?}"))),
         Err(error) => Err(Failure::new(Exit::Locked, format!("{}; its control socket: {error}", locked.message))),
     }
 }

@@ -94,12 +94,7 @@ impl RunningNode {
         let alarm = alarm(failed_sender.clone(), lanes.results());
         let store = open_store(&directory, genesis.id(), config.store, alarm).await?;
         let reader = store.reader();
-        let hands = Hands {
-            directory: directory.path().to_owned(),
-            genesis: Arc::clone(&genesis),
-            reader: store.sled_reader(),
-            retention: config.store.retention(),
-        };
+        let (operator_reader, retention) = (store.sled_reader(), config.store.retention());
         let (net, swarm) = Net::start(NetStart {
             settings: NetSettings { faults: config.faults, ..config.net.clone() },
             network: genesis.id(),
@@ -153,7 +148,7 @@ impl RunningNode {
                 random: Arc::new(SystemRandom),
                 keys,
                 custody,
-                genesis,
+                genesis: Arc::clone(&genesis),
                 policy,
                 version: env!("CARGO_PKG_VERSION"),
             },
@@ -176,7 +171,7 @@ impl RunningNode {
         };
         let address = listener.local_addr().map_err(api_failed)?;
         let recorder = metrics::recorder();
-        let meters = Meters::start(counted, net.clone(), reader);
+        let meters = Meters::start(counted, net.clone(), reader, home.clone());
         let (stop_api, api_stopped) = oneshot::channel::<()>();
         let router = tidepool_api::router(home.clone(), &config.api, recorder);
         let api = tokio::spawn(async move {
@@ -195,7 +190,13 @@ impl RunningNode {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         };
-        let control = Some(Control::start(hands));
+        let control = Some(Control::start(Hands {
+            directory: directory.path().to_owned(),
+            genesis,
+            reader: operator_reader,
+            retention,
+            home: home.clone(),
+        }));
         let peers = PeersFile::keep(directory.path(), net.clone());
         directory.write_ready(&ready)?;
         Ok(Self {

@@ -6,6 +6,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+use tidepool_home::Home;
 use tidepool_kernel::{Counters, StoreReader};
 use tidepool_net::{NetHandle, Via};
 use tokio::sync::watch;
@@ -48,6 +49,7 @@ fn describe() {
         ("tidepool_log_durable", "Cursor up to which everything survives a crash"),
         ("tidepool_pending", "Envelopes that wait for their author's identity"),
         ("tidepool_outbox", "Envelopes of local agents that no peer has yet"),
+        ("tidepool_takedowns", "Envelopes and authors that the operator has taken down"),
     ];
     for (name, text) in gauges {
         metrics::describe_gauge!(name, text);
@@ -63,7 +65,12 @@ fn describe() {
 pub(crate) struct Meters(JoinHandle<()>);
 
 impl Meters {
-    pub(crate) fn start(counted: watch::Receiver<Counters>, net: NetHandle, reader: Arc<dyn StoreReader>) -> Self {
+    pub(crate) fn start(
+        counted: watch::Receiver<Counters>,
+        net: NetHandle,
+        reader: Arc<dyn StoreReader>,
+        home: Home,
+    ) -> Self {
         Self(tokio::spawn(async move {
             let peer_id = net.status().borrow().peer_id.clone();
             let node = peer_id[peer_id.len().saturating_sub(LABEL_CHARS)..].to_owned();
@@ -76,6 +83,7 @@ impl Meters {
                 network(&node, &net);
                 gauge(&node, "tidepool_log_head", reader.head().0);
                 gauge(&node, "tidepool_log_durable", reader.durable().0);
+                gauge(&node, "tidepool_takedowns", home.takedown_count() as u64);
             }
         }))
     }

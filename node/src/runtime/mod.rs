@@ -16,6 +16,7 @@ mod metrics;
 mod network_port;
 mod peers_file;
 mod replies;
+pub(crate) mod takedowns;
 mod timers;
 mod verifier;
 

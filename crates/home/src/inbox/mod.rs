@@ -132,6 +132,9 @@ impl Inner {
     /// What is shown of a notice; `None` when what it is about was taken away, is void, or is hidden here.
     fn notice(&self, agent: AgentId, at: Cursor, row: NoticeRow) -> Result<Option<Notice>, HomeError> {
         let mut shower = Shower::new(self, Some(agent));
+        if self.hides_agent(row.from) {
+            return Ok(None);
+        }
         let Some(from) = queries::agents::get(self.reader(), &row.from.into())? else { return Ok(None) };
         let post = match row.post {
             Some(id) => queries::posts::get(self.reader(), &id)?.map(|post| shower.post(post)).transpose()?,

@@ -116,11 +116,16 @@ pub enum Item<'a> {
     Comment(&'a Comment),
     /// Any envelope of a stream or handed out by its id, before it is looked at as one of the above.
     Event {
+        /// Which.
+        id: &'a EnvelopeId,
         /// Who said it.
         author: AuthorId,
         /// About what.
         scope: &'a Scope,
     },
+    /// An agent, where it is shown by itself: its profile, and where agents are listed. What it said is asked about as one
+    /// of the above.
+    Author(AuthorId),
 }
 
 /// A new post.

@@ -11,6 +11,7 @@ mod moderation;
 mod node;
 mod notice;
 mod search;
+mod takedown;
 mod token;
 mod vote;
 
@@ -32,5 +33,6 @@ pub use moderation::{
 pub use node::{NodeView, NodeWord, RawEnvelope, ShardView, Submitted};
 pub use notice::{Notice, NoticePage, NoticeQuery, NoticeSort};
 pub use search::{Found, SearchKind, SearchPage, SearchQuery};
+pub use takedown::{AuditAct, AuditEntry, Subject, TakeDown, Takedown, TakedownOutcome};
 pub use token::{IdentityToken, TokenRefusal, TokenVerdict};
 pub use vote::{Direction, Votable, VoteAction, VoteOutcome};

@@ -34,9 +34,16 @@ struct Ring {
     from: Cursor,
     events: VecDeque<Arc<StreamEvent>>,
     bytes: usize,
+    /// How often what this node shows was changed: events that were made before are not put into the ring after it.
+    judged: u64,
 }
 
 impl Ring {
+    /// Forgets all events up to `from`: whoever comes for them reads the store.
+    fn clear(&mut self, from: Cursor) {
+        *self = Self { from, events: VecDeque::new(), bytes: 0, judged: self.judged };
+    }
+
     /// Takes out what the author of `deletion` said as `target` or of it, or anybody when a moderator took it away: whoever
     /// comes later must not read it here.
     fn forget(&mut self, deletion: &StreamEvent, target: &EnvelopeId) {
@@ -83,7 +90,7 @@ pub(crate) enum Taken {
 
 impl Tail {
     pub(crate) fn new(upto: Cursor) -> Self {
-        let ring = Ring { from: upto, events: VecDeque::new(), bytes: 0 };
+        let ring = Ring { from: upto, events: VecDeque::new(), bytes: 0, judged: 0 };
         Self { ring: Mutex::new(ring), progress: watch::Sender::new(Progress { upto, is_open: true }) }
     }
 
@@ -122,12 +129,31 @@ impl Tail {
     /// Goes on to `upto` without the events up to there: whoever comes for them reads the store.
     fn skip(&self, upto: Cursor) {
         let mut ring = lock(&self.ring);
-        *ring = Ring { from: upto, events: VecDeque::new(), bytes: 0 };
+        ring.clear(upto);
         self.progress.send_modify(|progress| progress.upto = upto);
     }
 
-    fn push(&self, events: Vec<StreamEvent>, upto: Cursor) {
+    /// What this node shows has changed: the events that are ready are made anew for whoever comes for them.
+    pub(crate) fn renew(&self) {
         let mut ring = lock(&self.ring);
+        ring.judged += 1;
+        let upto = self.upto();
+        ring.clear(upto);
+    }
+
+    /// Which events may be pushed: see [`Ring::judged`].
+    fn judged(&self) -> u64 {
+        lock(&self.ring).judged
+    }
+
+    /// Puts events into the ring that were made when [`Tail::judged`] was so; else they are for readers of the store.
+    fn push(&self, events: Vec<StreamEvent>, upto: Cursor, judged: u64) {
+        let mut ring = lock(&self.ring);
+        if ring.judged != judged {
+            ring.clear(upto);
+            self.progress.send_modify(|progress| progress.upto = upto);
+            return;
+        }
         for event in events {
             if let Event::Delete { target } | Event::Moderated { deed: Deed::Remove, target, .. } = &event.event {
                 ring.forget(&event, target);
@@ -182,8 +208,9 @@ async fn step(weak: &Weak<Inner>, at: Cursor, upto: Cursor) -> Option<Cursor> {
         return Some(upto);
     }
     let task = tokio::task::spawn_blocking(move || {
+        let judged = inner.tail.judged();
         let (events, reached) = chunk(&inner, at, upto)?;
-        inner.tail.push(events, reached);
+        inner.tail.push(events, reached, judged);
         Ok::<Cursor, HomeError>(reached)
     });
     match task.await {

@@ -14,6 +14,7 @@ mod shards;
 mod start;
 mod streams;
 mod submit;
+mod takedowns;
 mod votes;
 
 pub(crate) use rig::TestRandom;

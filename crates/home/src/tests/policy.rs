@@ -20,7 +20,7 @@ impl LocalPolicy for NoCrabs {
         let text = match item {
             Item::Post(post) => format!("{} {}", post.title, post.content),
             Item::Comment(comment) => comment.content.clone(),
-            Item::Event { .. } => return None,
+            Item::Event { .. } | Item::Author(_) => return None,
         };
         text.contains("crab").then(|| Rule { name: "no-crabs".to_owned(), reason: "crabs pinch".to_owned() })
     }

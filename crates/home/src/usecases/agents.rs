@@ -60,12 +60,13 @@ impl Home {
     /// that is named by its id and not known here is looked for on the network.
     ///
     /// # Errors
-    /// [`HomeError::NotFound`] or [`HomeError::Ambiguous`].
+    /// [`HomeError::NotFound`], [`HomeError::Ambiguous`], or [`HomeError::Hidden`].
     pub async fn profile(&self, viewer: Option<&AgentSession>, name: &str) -> Result<Profile, HomeError> {
         let id = self.locate_agent(name).await?;
         let viewer = viewer.map(|session| session.id);
         let now = self.now();
         self.read(move |inner| {
+            inner.check_agent_shown(id)?;
             let paging = Paging::first(PROFILE_RECENT);
             let recent = queries::comments::page(inner.reader(), &CommentFeed::Author(id.into()), paging);
             let shower = Shower::new(inner, viewer);
@@ -128,7 +129,15 @@ impl Home {
         }
         let _order = self.inner.order.lock(session.id, &target.0).await;
         let (follower, followed) = (AuthorId::from(session.id), AuthorId::from(target));
-        let is = self.read(move |inner| Ok(follows::is_following(inner.reader(), &follower, &followed)?)).await?;
+        let is = self
+            .read(move |inner| {
+                // One may always cease to follow.
+                if on {
+                    inner.check_agent_shown(target)?;
+                }
+                Ok(follows::is_following(inner.reader(), &follower, &followed)?)
+            })
+            .await?;
         if is != on {
             let body = Follow { target, on };
             let items = vec![said(Scope::Agent(target), &body)?, said(Scope::Agent(session.id), &body)?];

@@ -124,7 +124,7 @@ impl Inner {
                 break;
             }
             let is_new = candidate != agent && !found.contains(&candidate);
-            if is_new && !follows::is_following(rows, &agent, &candidate)? {
+            if is_new && !self.hides_agent(candidate.as_agent()) && !follows::is_following(rows, &agent, &candidate)? {
                 found.push(candidate);
             }
         }

@@ -18,6 +18,7 @@ mod node;
 mod posts;
 mod search;
 mod submit;
+mod takedowns;
 mod token;
 mod votes;
 

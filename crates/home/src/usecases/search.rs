@@ -166,7 +166,7 @@ impl Inner {
         Ok(match item {
             Found::Post(post) => self.parts.policy.hides(&Item::Post(post)).is_some(),
             Found::Comment { comment, .. } => self.hidden_by(&comment.id)?.is_some(),
-            Found::Agent(_) => false,
+            Found::Agent(agent) => self.hides_agent(agent.author.id),
         })
     }
 
