@@ -88,7 +88,9 @@ impl World<'_> {
             SyncRequest::Reconcile { .. } => ("asked by negentropy", true),
         };
         self.coverage.count(word);
-        if brings && self.resting && self.is_honest(to) && self.now > self.quiet_since + QUIET_MS {
+        let is_quiet = self.resting && self.now > self.quiet_since + QUIET_MS;
+        // Of what was signed while all rested, a loss may keep one node for longer: then there is something to ask for.
+        if brings && is_quiet && self.is_honest(to) && self.are_equal() {
             *self.restless.entry(at).or_default() += 1;
         }
         if let SyncRequest::Log { log, from, to } = request

@@ -1,7 +1,7 @@
 //! `Local`: what agents at home here ask. All of a request happens, durably, or nothing.
 
 use crate::admission::{Admitted, Refusal};
-use crate::compose::Parked;
+use crate::compose::{Newest, Parked};
 use crate::custody::Custody;
 use crate::effect::Effect;
 use crate::gate::Job;
@@ -189,30 +189,38 @@ impl<S: Store, C: Custody> Node<S, C> {
         })
     }
 
-    /// What a self-signing agent is told of its log.
+    /// What a self-signing agent is told of its log: where the next envelope stands that it may sign.
     fn conflict(&mut self, envelope: &Envelope) -> Result<LocalError, StoreError> {
         let header = envelope.header();
         let newest = self.newest(header.author, header.key, &header.scope)?;
+        let (epoch, seq, prev) = self.next_as_known(newest);
+        // Whoever signed a place further on has signed those in between, of which this node has not heard: one of them signed
+        // anew would be a fork.
+        if header.seq > 0 && (header.epoch, header.seq) > (epoch, seq) {
+            let prev = newest.and_then(|newest| newest.follow);
+            return Ok(LocalError::Conflict { epoch: following(header.epoch).max(epoch).0, seq: 0, prev });
+        }
+        Ok(LocalError::Conflict { epoch: epoch.0, seq, prev })
+    }
+
+    /// The next place of a self-signing agent's log, by what this node knows of it.
+    fn next_as_known(&self, newest: Option<Newest>) -> (Epoch, u64, Option<EnvelopeId>) {
         let week = Epoch::first_of(TimeMs(self.now.0.max(newest.map_or(0, |newest| newest.time_ms.0))));
         // What a restore brought may have been gone on from since the backup was made.
         let brought = newest.and_then(|newest| newest.cursor).is_some_and(|cursor| self.heads.restored.brought(cursor));
         let taken = self.heads.restored.taken(newest.map(|newest| newest.epoch), self.now);
         if let Some(epoch) = taken.filter(|taken| *taken == week).and_then(Epoch::next_in_week) {
-            let prev = newest.and_then(|newest| newest.follow);
-            return Ok(LocalError::Conflict { epoch: epoch.0, seq: 0, prev });
+            return (epoch, 0, newest.and_then(|newest| newest.follow));
         }
-        Ok(match newest {
+        match newest {
             Some(newest) if newest.epoch.week() >= week.week() && newest.stands && !brought => {
-                LocalError::Conflict { epoch: newest.epoch.0, seq: newest.seq + 1, prev: Some(newest.id) }
+                (newest.epoch, newest.seq + 1, Some(newest.id))
             }
             // What follows a fork is void: a new log goes on from what stands.
-            Some(newest) if newest.epoch.week() >= week.week() => {
-                let epoch = newest.epoch.next_in_week().unwrap_or(Epoch((newest.epoch.week() + 1) * EPOCHS_PER_WEEK));
-                LocalError::Conflict { epoch: epoch.0, seq: 0, prev: newest.follow }
-            }
-            Some(newest) => LocalError::Conflict { epoch: week.0, seq: 0, prev: newest.follow },
-            None => LocalError::Conflict { epoch: week.0, seq: 0, prev: None },
-        })
+            Some(newest) if newest.epoch.week() >= week.week() => (following(newest.epoch), 0, newest.follow),
+            Some(newest) => (week, 0, newest.follow),
+            None => (week, 0, None),
+        }
     }
 
     /// Writes all of a plan into one batch, and promises the reply and the publication.
@@ -304,4 +312,9 @@ impl<S: Store, C: Custody> Node<S, C> {
         }
         Ok(())
     }
+}
+
+/// The log behind one: the next of its week, or the first of the next week.
+fn following(epoch: Epoch) -> Epoch {
+    epoch.next_in_week().unwrap_or(Epoch((epoch.week() + 1) * EPOCHS_PER_WEEK))
 }

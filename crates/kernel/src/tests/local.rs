@@ -168,6 +168,38 @@ fn a_self_signing_agent_is_told_where_its_log_is() {
 }
 
 #[test]
+fn a_self_signing_agent_is_never_told_to_sign_a_place_that_it_signed() {
+    let mut world = one_home();
+    let agent = &world.agents[0];
+    let mut writer = Writer::new(agent.author(), agent.state.operation, &agent.key, general());
+    writer.time_ms = START;
+    // This home never hears of the third, as one that was restored.
+    let known = [writer.post("one"), writer.post("two")];
+    let (_, fourth) = (writer.post("three"), writer.post("four"));
+    let both = world.submit(0, known.iter().map(|post| post.bytes().clone()).collect());
+    world.net.run(50);
+    assert_eq!(world.done(0, both).envelopes.len(), 2);
+    let first = Epoch::first_of(START);
+    let handed_in = world.submit(0, vec![fourth.bytes().clone()]);
+    world.net.run(50);
+    let expected = LocalError::Conflict { epoch: first.0 + 1, seq: 0, prev: Some(known[1].id()) };
+    assert_eq!(world.reply(0, handed_in), Err(expected));
+    // The same where the log that it signed in last is a later one.
+    (writer.epoch, writer.seq, writer.prev) = (Epoch(first.0 + 2), 1, Some(known[1].id()));
+    let later = writer.post("in another log");
+    let handed_in = world.submit(0, vec![later.bytes().clone()]);
+    world.net.run(50);
+    let expected = LocalError::Conflict { epoch: first.0 + 3, seq: 0, prev: Some(known[1].id()) };
+    assert_eq!(world.reply(0, handed_in), Err(expected));
+    // What it is told is taken.
+    (writer.epoch, writer.seq, writer.prev) = (Epoch(first.0 + 3), 0, Some(known[1].id()));
+    let post = writer.post("as it was told");
+    let handed_in = world.submit(0, vec![post.bytes().clone()]);
+    world.net.run(50);
+    assert_eq!(world.done(0, handed_in).envelopes[0].0, post.id());
+}
+
+#[test]
 fn an_unknown_author_is_refused_and_a_genesis_brings_its_own() {
     let mut world = one_home();
     let agent = TestAgent::new(501, "newcomer", &world.nodes[0], 1);
