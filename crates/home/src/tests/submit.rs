@@ -121,10 +121,17 @@ async fn a_place_that_is_taken_answers_with_the_head() {
     let (own, genesis) = come_in(&rig, "Ownkeys", 40).await;
     let first = own.profile(&rig, genesis.id(), 0, None);
     rig.home.submit_envelopes(None, vec![first.bytes().clone()]).await.unwrap();
-    let wrong = own.profile(&rig, genesis.id(), 5, Some(genesis.id())).bytes().clone();
-    let refused = rig.home.submit_envelopes(None, vec![wrong]).await.unwrap_err();
-    let HomeError::LogConflict { seq, prev, .. } = refused else { panic!("{refused}") };
-    assert_eq!((seq, prev), (1, Some(first.id())));
+    let head = async |seq, prev| {
+        let wrong = own.profile(&rig, genesis.id(), seq, prev).bytes().clone();
+        let refused = rig.home.submit_envelopes(None, vec![wrong]).await.unwrap_err();
+        let HomeError::LogConflict { epoch, seq, prev } = refused else { panic!("{refused}") };
+        (epoch, seq, prev)
+    };
+    let epoch = first.header().epoch.0;
+    // One that lies further on proves that those before it are signed: it is sent to a new log.
+    assert_eq!(head(5, Some(genesis.id())).await, (epoch + 1, 0, Some(first.id())));
+    let (same, seq, prev) = head(0, Some(genesis.id())).await;
+    assert_eq!((same, seq, prev), (epoch, 1, Some(first.id())));
     let next = own.profile(&rig, genesis.id(), 1, prev).bytes().clone();
     rig.home.submit_envelopes(None, vec![next]).await.unwrap();
 }
