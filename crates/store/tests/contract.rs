@@ -134,6 +134,7 @@ suite!(
     a_clean_restart_keeps_everything,
     clearing_takes_derived_rows_only,
     a_cleared_store_folds_from_the_start_even_after_a_crash,
+    a_fold_that_writes_no_row_is_complete_after_a_restart_too,
     a_visit_may_read_the_store,
     large_rows_and_envelopes_come_back,
 );
@@ -523,6 +524,16 @@ fn a_cleared_store_folds_from_the_start_even_after_a_crash<E: Engine>() {
     check_derived(&mut engine, 40);
     engine.restart();
     check_derived(&mut engine, 40);
+}
+
+fn a_fold_that_writes_no_row_is_complete_after_a_restart_too<E: Engine>() {
+    let mut engine = E::fresh();
+    engine.store().append(Batch::for_test((1..=20).map(stored).collect(), vec![], vec![], vec![])).unwrap();
+    engine.checkpoint();
+    engine.store().clear_derived().unwrap();
+    engine.store().derived_complete().unwrap();
+    engine.restart();
+    assert_eq!(engine.store().derived_upto(), Cursor(20));
 }
 
 fn a_visit_may_read_the_store<E: Engine>() {

@@ -124,9 +124,11 @@ fn take_job(shared: &Shared) -> Option<Job> {
     }
     let mut writer = lock(&shared.writer);
     let complete = writer.incomplete.is_none();
-    let unfinished = lock(&shared.meta).unfinished != 0;
+    let meta = *lock(&shared.meta);
+    // Rows that were cleared and folded anew may be none: then there is only to say that they are complete.
+    let unsaid = meta.unfinished != 0 || meta.derived_upto < writer.now.head;
     let spills = writer.now.active.bytes() >= shared.settings.checkpoint.unfinished_bytes;
-    let due = if complete { writer.batch > writer.checkpoint_batch || unfinished } else { spills };
+    let due = if complete { writer.batch > writer.checkpoint_batch || unsaid } else { spills };
     if !due && (!complete || writer.now.active.is_empty()) {
         return None;
     }

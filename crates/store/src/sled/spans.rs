@@ -104,7 +104,17 @@ impl Spans {
         let mut writes = writes.into_iter().peekable();
         while let Some((key, page)) = writes.next() {
             let mut start = Bytes::from(key);
-            let (Some(old), Some(mut page)) = (cached.remove(&start), page) else { continue };
+            let old = cached.remove(&start);
+            let Some(mut page) = page else {
+                // The span before a page that went reaches further now; one that says less would be walked twice.
+                if let Some(before) = cached.last_before(Bound::Excluded(&start))
+                    && before.end == start
+                {
+                    cached.remove(&before.start);
+                }
+                continue;
+            };
+            let Some(old) = old else { continue };
             // The pieces that it was cut into lie within it; what comes next may be another space's, which lies before.
             let within = start.clone()..old.end.clone();
             while let Some((next, piece)) =
