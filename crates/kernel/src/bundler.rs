@@ -6,12 +6,13 @@
 #[cfg(test)]
 mod tests;
 
+use crate::clock::Steady;
 use crate::local::Ticket;
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use tidepool_protocol::limits::{BUNDLE_BYTES_MAX, BUNDLE_BYTES_TARGET, BUNDLE_DELAY_MS, BUNDLE_ENVELOPES_MAX};
 use tidepool_protocol::slot::Topic;
-use tidepool_protocol::{AuthorId, Bundle, EnvelopeId, TimeMs};
+use tidepool_protocol::{AuthorId, Bundle, EnvelopeId};
 use tidepool_views::Cursor;
 
 /// An envelope that is to be published.
@@ -50,7 +51,7 @@ pub(crate) struct Closed {
 pub(crate) struct Bundler {
     open: BTreeMap<Topic, Open>,
     flights: BTreeMap<Ticket, (Topic, Vec<Cursor>)>,
-    due: Option<TimeMs>,
+    due: Option<Steady>,
 }
 
 impl Bundler {
@@ -95,7 +96,7 @@ impl Bundler {
     }
 
     /// When the open bundles must be closed, if that has not been said before.
-    pub(crate) fn due(&mut self, now: TimeMs) -> Option<TimeMs> {
+    pub(crate) fn due(&mut self, now: Steady) -> Option<Steady> {
         if self.open.is_empty() || self.due.is_some() {
             return None;
         }

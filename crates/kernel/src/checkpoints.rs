@@ -78,7 +78,7 @@ impl<S: Store, C: Custody> Node<S, C> {
             true
         })?;
         if self.settings.checkpoint_ms > 0 {
-            self.set_timer(Timer::Checkpoints, self.now.plus_ms(LOOK_MS));
+            self.set_timer(Timer::Checkpoints, self.steady.plus_ms(LOOK_MS));
         }
         Ok(())
     }
@@ -114,7 +114,7 @@ impl<S: Store, C: Custody> Node<S, C> {
         for author in due {
             self.sign_checkpoint(author)?;
         }
-        self.set_timer(Timer::Checkpoints, now.plus_ms(if more { 100 } else { LOOK_MS }));
+        self.set_timer(Timer::Checkpoints, self.steady.plus_ms(if more { 100 } else { LOOK_MS }));
         Ok(())
     }
 

@@ -1,10 +1,10 @@
 //! Everything that a node does to the world: one closed enum of plain data.
 
+use crate::clock::Steady;
 use crate::input::Timer;
 use crate::local::{LocalError, Receipt, Ticket};
 use crate::peer::{Channel, GossipId, Peer, RequestId};
 use bytes::Bytes;
-use tidepool_protocol::TimeMs;
 use tidepool_protocol::slot::Topic;
 use tidepool_views::Cursor;
 
@@ -65,12 +65,12 @@ pub enum Effect {
         /// How.
         offence: Offence,
     },
-    /// Call back with [`crate::Input::Timer`] at this time.
+    /// Call back with [`crate::Input::Timer`] at this moment.
     SetTimer {
         /// Which.
         timer: Timer,
         /// When.
-        at: TimeMs,
+        at: Steady,
     },
     /// Make everything appended durable; answer with [`crate::Input::Durable`].
     Flush,

@@ -4,6 +4,7 @@
 //! Anti-entropy brings everything in the end; this is sooner, and says what is missing in the meantime. Beyond
 //! [`LOGS_MAX`] logs, and after [`TRIES_MAX`] peers, the rest is left to anti-entropy.
 
+use crate::clock::Steady;
 use crate::custody::Custody;
 use crate::input::Timer;
 use crate::node::Node;
@@ -14,7 +15,7 @@ use std::collections::BTreeMap;
 use tidepool_protocol::body::Checkpoint;
 use tidepool_protocol::envelope::LogId;
 use tidepool_protocol::sync::SyncRequest;
-use tidepool_protocol::{Body, Envelope, Kind, TimeMs};
+use tidepool_protocol::{Body, Envelope, Kind};
 use tidepool_views::{ReadError, index, logs};
 
 /// Logs that are remembered as incomplete.
@@ -44,7 +45,7 @@ struct Want {
     /// The greatest position that is known to exist.
     upto: u64,
     tries: u32,
-    next: TimeMs,
+    next: Steady,
 }
 
 /// The logs that are incomplete.
@@ -58,7 +59,7 @@ impl Gaps {
         self.wanted.len()
     }
 
-    fn want(&mut self, log: LogId, upto: u64, now: TimeMs) -> bool {
+    fn want(&mut self, log: LogId, upto: u64, now: Steady) -> bool {
         if let Some(want) = self.wanted.get_mut(&log) {
             want.upto = want.upto.max(upto);
             return false;
@@ -101,8 +102,8 @@ impl<S: Store, C: Custody> Node<S, C> {
 
     fn want(&mut self, log: LogId, upto: u64) {
         let held = self.settings.coverage.holds(log.scope.slot(), self.rules.genesis().params.shards);
-        if held && self.gaps.want(log, upto, self.now) {
-            self.set_timer(Timer::Gaps, self.now.plus_ms(PATIENCE_MS));
+        if held && self.gaps.want(log, upto, self.steady) {
+            self.set_timer(Timer::Gaps, self.steady.plus_ms(PATIENCE_MS));
         }
     }
 
@@ -120,7 +121,7 @@ impl<S: Store, C: Custody> Node<S, C> {
 
     /// Asks for what is still lacking, and forgets what is not. While a session runs, it brings what it brings.
     pub(crate) fn on_gaps_timer(&mut self) -> Result<(), StoreError> {
-        let now = self.now;
+        let now = self.steady;
         if self.syncing.under_way() {
             self.set_timer(Timer::Gaps, now.plus_ms(PATIENCE_MS));
             return Ok(());

@@ -4,6 +4,7 @@
 //! The answers are waited for two seconds at most, and not at all when nobody is connected. Where a peer knows more of
 //! a log than this node, what it has is fetched, and the next envelope opens a new log behind it.
 
+use crate::clock::Steady;
 use crate::compose::Parked;
 use crate::custody::Custody;
 use crate::gate::recent::{RecentMap, RecentSet};
@@ -88,7 +89,7 @@ pub(crate) fn restored(rows: &dyn Rows) -> Result<Restore, ReadError> {
 #[derive(Debug)]
 struct Round {
     under_way: BTreeSet<RequestId>,
-    deadline: TimeMs,
+    deadline: Steady,
     parked: Vec<(Ticket, Parked)>,
 }
 
@@ -177,7 +178,7 @@ impl<S: Store, C: Custody> Node<S, C> {
         self.heads.waiting += 1;
         let request = SyncRequest::Heads(author);
         let under_way = peers.into_iter().map(|peer| self.ask(peer, &request, Purpose::Heads(author))).collect();
-        let deadline = self.now.plus_ms(self.settings.limits.heads_wait_ms);
+        let deadline = self.steady.plus_ms(self.settings.limits.heads_wait_ms);
         self.heads.rounds.insert(author, Round { under_way, deadline, parked: vec![(ticket, parked)] });
         self.set_heads_timer();
         Ok(())
@@ -249,7 +250,7 @@ impl<S: Store, C: Custody> Node<S, C> {
 
     /// The answers that came must do.
     pub(crate) fn on_heads_timer(&mut self) -> Result<(), StoreError> {
-        let now = self.now;
+        let now = self.steady;
         let over: Vec<AuthorId> =
             self.heads.rounds.iter().filter(|(_, round)| round.deadline <= now).map(|(author, _)| *author).collect();
         for author in over {

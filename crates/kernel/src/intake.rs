@@ -253,7 +253,7 @@ impl<S: Store, C: Custody> Node<S, C> {
             self.counters.evicted += 1;
         }
         if folded.jobs {
-            self.set_timer(Timer::Jobs, self.now);
+            self.set_timer(Timer::Jobs, self.steady);
         }
         Ok(folded)
     }
@@ -301,7 +301,7 @@ impl<S: Store, C: Custody> Node<S, C> {
         let numbers = &mut self.numbers;
         let closed = self.bundler.add(announce, &chain, &mut || numbers.ticket());
         self.publish(closed);
-        if let Some(at) = self.bundler.due(self.now) {
+        if let Some(at) = self.bundler.due(self.steady) {
             self.set_timer(Timer::Bundle, at);
         }
         Ok(())

@@ -7,6 +7,7 @@
 pub mod admission;
 mod bundler;
 mod checkpoints;
+pub mod clock;
 mod compose;
 pub mod counters;
 pub mod custody;
@@ -41,6 +42,7 @@ pub mod testing;
 mod tests;
 mod turn;
 
+pub use clock::{Now, Steady};
 pub use counters::Counters;
 pub use custody::Custody;
 pub use effect::{Effect, Offence, Outbox, Verdict};

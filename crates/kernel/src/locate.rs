@@ -1,5 +1,6 @@
 //! Locating: an identity that was only heard of is asked of peers, and a way to its home node is looked for.
 
+use crate::clock::Steady;
 use crate::custody::Custody;
 use crate::effect::Effect;
 use crate::local::{LocalError, Receipt, Ticket};
@@ -9,8 +10,8 @@ use crate::requests::Purpose;
 use crate::store::{Store, StoreError};
 use crate::turn::Speech;
 use std::collections::{BTreeMap, BTreeSet};
+use tidepool_protocol::AuthorId;
 use tidepool_protocol::sync::SyncRequest;
-use tidepool_protocol::{AuthorId, TimeMs};
 use tidepool_views::{ReadError, identity};
 
 /// How many peers are asked at once.
@@ -19,7 +20,7 @@ const PEERS_MAX: usize = 8;
 #[derive(Debug)]
 struct Search {
     under_way: BTreeSet<RequestId>,
-    deadline: TimeMs,
+    deadline: Steady,
     tickets: Vec<Ticket>,
 }
 
@@ -31,7 +32,7 @@ pub(crate) struct Locating {
 
 impl Locating {
     /// When the next search ends.
-    pub(crate) fn due(&self) -> Option<TimeMs> {
+    pub(crate) fn due(&self) -> Option<Steady> {
         self.searches.values().map(|search| search.deadline).min()
     }
 
@@ -61,7 +62,7 @@ impl<S: Store, C: Custody> Node<S, C> {
         }
         let request = SyncRequest::Identity(vec![author]);
         let under_way = peers.into_iter().map(|peer| self.ask(peer, &request, Purpose::Locate(author))).collect();
-        let deadline = self.now.plus_ms(self.settings.limits.locate_ms_max);
+        let deadline = self.steady.plus_ms(self.settings.limits.locate_ms_max);
         self.locating.searches.insert(author, Search { under_way, deadline, tickets: vec![ticket] });
         self.set_pending_timer();
         Ok(())
@@ -117,7 +118,7 @@ impl<S: Store, C: Custody> Node<S, C> {
 
     /// Gives up searches whose time is over.
     pub(crate) fn expire_searches(&mut self) -> Result<(), StoreError> {
-        let now = self.now;
+        let now = self.steady;
         let over: Vec<AuthorId> = self
             .locating
             .searches

@@ -6,6 +6,7 @@
 use crate::admission::Rules;
 use crate::bundler::Bundler;
 use crate::checkpoints::Checkpoints;
+use crate::clock::{Now, Steady};
 use crate::counters::Counters;
 use crate::custody::Custody;
 use crate::digest::Sums;
@@ -73,7 +74,10 @@ pub struct Node<S, C> {
     pub(crate) settings: NodeSettings,
     pub(crate) rules: Rules,
     pub(crate) phase: Phase,
+    /// The time of the world.
     pub(crate) now: TimeMs,
+    /// For deadlines, rates and timers.
+    pub(crate) steady: Steady,
     pub(crate) out: Outbox,
     pub(crate) numbers: Numbers,
     pub(crate) choices: Choices,
@@ -118,6 +122,7 @@ impl<S: Store, C: Custody> Node<S, C> {
             rules: Rules::new(settings.genesis.clone()),
             phase: Phase::Running,
             now: TimeMs(0),
+            steady: Steady(0),
             out: Outbox::default(),
             numbers: Numbers::default(),
             choices: Choices::new(settings.seed),
@@ -144,11 +149,15 @@ impl<S: Store, C: Custody> Node<S, C> {
     /// Takes one input at `now`, and adds to `out` what it wants done, in order.
     ///
     /// After a failed read or append the node says [`Effect::Halt`] once, and takes nothing more.
-    pub fn step(&mut self, input: Input, now: TimeMs, out: &mut Outbox) {
+    pub fn step(&mut self, input: Input, now: impl Into<Now>, out: &mut Outbox) {
+        self.step_at(input, now.into(), out);
+    }
+
+    fn step_at(&mut self, input: Input, now: Now, out: &mut Outbox) {
         if self.phase == Phase::Halted {
             return;
         }
-        self.now = now;
+        (self.now, self.steady) = (now.time, now.steady);
         std::mem::swap(&mut self.out, out);
         let taken =
             handle::take(self, input).and_then(|()| if self.turn.is_due() { self.close_turn() } else { Ok(()) });
@@ -239,7 +248,7 @@ impl<S: Store, C: Custody> Node<S, C> {
         Ok(())
     }
 
-    pub(crate) fn set_timer(&mut self, timer: Timer, at: TimeMs) {
+    pub(crate) fn set_timer(&mut self, timer: Timer, at: Steady) {
         self.out.push(Effect::SetTimer { timer, at });
     }
 

@@ -6,9 +6,10 @@
 #[cfg(test)]
 mod tests;
 
+use crate::clock::Steady;
 use crate::peer::Peer;
 use std::collections::{BTreeMap, BTreeSet};
-use tidepool_protocol::{AuthorId, Envelope, EnvelopeId, TimeMs, Verified};
+use tidepool_protocol::{AuthorId, Envelope, EnvelopeId, Verified};
 
 /// Waits before the second, third and fourth attempt, in milliseconds; then the envelope expires.
 const BACK_OFF_MS: [u64; 4] = [1_500, 5_000, 15_000, 30_000];
@@ -28,14 +29,14 @@ pub(crate) struct Waiting {
     pub(crate) envelope: Verified<Envelope>,
     pub(crate) from: Peer,
     pub(crate) came: Came,
-    since: TimeMs,
+    since: Steady,
 }
 
 #[derive(Debug)]
 struct Missing {
     waiting: BTreeMap<EnvelopeId, Waiting>,
     attempts: usize,
-    next: TimeMs,
+    next: Steady,
     asked: BTreeSet<Peer>,
 }
 
@@ -54,7 +55,7 @@ pub(crate) struct PendingQueue {
     bounds: Bounds,
     missing: BTreeMap<AuthorId, Missing>,
     /// Nothing is due before this.
-    soonest: TimeMs,
+    soonest: Steady,
     count: usize,
     bytes: usize,
     of_peer: BTreeMap<Peer, (usize, usize)>,
@@ -62,7 +63,7 @@ pub(crate) struct PendingQueue {
 
 impl PendingQueue {
     pub(crate) const fn new(bounds: Bounds) -> Self {
-        Self { bounds, missing: BTreeMap::new(), soonest: TimeMs(0), count: 0, bytes: 0, of_peer: BTreeMap::new() }
+        Self { bounds, missing: BTreeMap::new(), soonest: Steady(0), count: 0, bytes: 0, of_peer: BTreeMap::new() }
     }
 
     pub(crate) const fn len(&self) -> usize {
@@ -86,7 +87,7 @@ impl PendingQueue {
         envelope: Verified<Envelope>,
         from: Peer,
         came: Came,
-        now: TimeMs,
+        now: Steady,
     ) -> bool {
         let bytes = envelope.bytes().len();
         let (of_count, of_bytes) = self.of_peer.get(&from).copied().unwrap_or_default();
@@ -144,7 +145,7 @@ impl PendingQueue {
     }
 
     /// Whom to ask for what now: the senders first, then `others`. Each call counts as an attempt.
-    pub(crate) fn ask(&mut self, now: TimeMs, connected: &BTreeSet<Peer>, others: &[Peer]) -> Vec<(Peer, AuthorId)> {
+    pub(crate) fn ask(&mut self, now: Steady, connected: &BTreeSet<Peer>, others: &[Peer]) -> Vec<(Peer, AuthorId)> {
         let mut asks = Vec::new();
         for (author, missing) in &mut self.missing {
             if missing.next > now || missing.attempts >= BACK_OFF_MS.len() {
@@ -172,7 +173,7 @@ impl PendingQueue {
     }
 
     /// The peer that was asked does not have it: the next attempt is due at once.
-    pub(crate) fn hurry(&mut self, author: &AuthorId, now: TimeMs) {
+    pub(crate) fn hurry(&mut self, author: &AuthorId, now: Steady) {
         if let Some(missing) = self.missing.get_mut(author) {
             missing.next = now;
             self.soonest = now;
@@ -180,7 +181,7 @@ impl PendingQueue {
     }
 
     /// Drops what has waited too long, and all that nobody will be asked for any more. Returns how many.
-    pub(crate) fn expire(&mut self, now: TimeMs) -> usize {
+    pub(crate) fn expire(&mut self, now: Steady) -> usize {
         let age_ms = self.bounds.age_ms;
         let mut gone = Vec::new();
         self.missing.retain(|_, missing| {
@@ -201,7 +202,7 @@ impl PendingQueue {
     }
 
     /// When something is next due, or earlier.
-    pub(crate) fn due(&self) -> Option<TimeMs> {
+    pub(crate) fn due(&self) -> Option<Steady> {
         (!self.missing.is_empty()).then_some(self.soonest)
     }
 }

@@ -155,11 +155,6 @@ impl World<'_> {
 
     fn move_clock(&mut self, at: usize, ms: i64) {
         self.members[at].skew_ms += ms;
-        let timers: Vec<_> = self.members[at].timers.iter().map(|(timer, due)| (*timer, *due)).collect();
-        for (timer, due) in timers {
-            let ms = due.since_ms(self.clock(at));
-            self.later(at, ms, Event::Timer(timer));
-        }
     }
 
     /// A node says that its disk failed.

@@ -21,7 +21,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use tidepool_kernel::memory::{Keys, MemoryStore};
 use tidepool_kernel::{
-    Channel, Effect, GossipId, Input, Node, NodeSettings, Outbox, Peer, RequestId, Retention, Ticket, Timer, Verdict,
+    Channel, Effect, GossipId, Input, Node, NodeSettings, Now, Outbox, Peer, RequestId, Retention, Steady, Ticket,
+    Timer, Verdict,
 };
 use tidepool_protocol::envelope::LogId;
 use tidepool_protocol::{EnvelopeId, NetworkGenesis, Shard, Slot, TimeMs};
@@ -70,7 +71,7 @@ pub(crate) struct Member {
     pub(crate) keys: Keys,
     pub(crate) disk: MemoryStore,
     pub(crate) node: Option<SimNode>,
-    pub(crate) timers: BTreeMap<Timer, TimeMs>,
+    pub(crate) timers: BTreeMap<Timer, Steady>,
     pub(crate) frames: BTreeMap<GossipId, Judged>,
     /// How far its clock is ahead.
     pub(crate) skew_ms: i64,
@@ -219,6 +220,11 @@ impl<'w> World<'w> {
         TimeMs(self.true_time().0.saturating_add_signed(self.members[at].skew_ms))
     }
 
+    /// Both clocks of a node. Nobody sets the steady one.
+    fn clocks(&self, at: usize) -> Now {
+        Now { time: self.clock(at), steady: Steady(self.now) }
+    }
+
     /// Lets something happen at `place` in `ms` milliseconds, if it lives its present life then.
     pub(crate) fn later(&mut self, place: usize, ms: u64, event: Event) {
         let life = self.places[place].life;
@@ -280,12 +286,11 @@ impl<'w> World<'w> {
         }
     }
 
-    /// A timer fires if it still stands and is due by the node's own clock.
+    /// A timer fires if it still stands and is due.
     fn timer(&mut self, at: usize, timer: Timer) {
-        let clock = self.clock(at);
         let Some(due) = self.members[at].timers.get(&timer).copied() else { return };
-        if due > clock {
-            // It was moved, or the clock was set back: another event stands for it.
+        if due > Steady(self.now) {
+            // It was moved: another event stands for it.
             return;
         }
         self.members[at].timers.remove(&timer);
@@ -345,10 +350,10 @@ impl<'w> World<'w> {
     }
 
     fn step_bare(&mut self, at: usize, input: Input) {
-        let clock = self.clock(at);
+        let now = self.clocks(at);
         let Some(node) = self.members[at].node.as_mut() else { return };
         let mut outbox = Outbox::default();
-        node.step(input, clock, &mut outbox);
+        node.step(input, now, &mut outbox);
         self.steps += 1;
         for effect in outbox.0 {
             let now = self.true_time();
@@ -401,14 +406,14 @@ impl<'w> World<'w> {
         self.later(at, ms, Event::Input(Input::Verified { ticket, results }));
     }
 
-    fn set_timer(&mut self, at: usize, timer: Timer, due: TimeMs) {
+    fn set_timer(&mut self, at: usize, timer: Timer, due: Steady) {
         let member = &mut self.members[at];
         let forgets = self.scenario.planted == Some(Planted::TimerForgotten);
         if forgets && timer == Timer::AntiEntropy && member.starts > 1 {
             return;
         }
         member.timers.insert(timer, due);
-        let ms = due.since_ms(self.clock(at));
+        let ms = due.since_ms(Steady(self.now));
         self.later(at, ms, Event::Timer(timer));
     }
 

@@ -1,6 +1,6 @@
 //! The kernel thread: takes inputs by importance, steps the kernel, carries out its effects. Holds no rules.
 
-use super::clock;
+use super::clock::Clocks;
 use super::flusher::Flusher;
 use super::lanes::Waiting;
 use super::replies::Replies;
@@ -9,9 +9,8 @@ use super::verifier::Verifier;
 use crossbeam_channel::{Receiver, Sender};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tidepool_kernel::{Custody, Effect, Input, Node, Outbox, Store, StoreError};
+use tidepool_kernel::{Custody, Effect, Input, Node, Outbox, Steady, Store, StoreError};
 use tidepool_net::NetHandle;
-use tidepool_protocol::TimeMs;
 use tidepool_views::Cursor;
 use tokio::sync::{oneshot, watch};
 
@@ -60,7 +59,8 @@ impl<S: Store, C: Custody> Driver<S, C> {
     pub(crate) fn run(mut self) -> Ended {
         let mut timers = Timers::default();
         let mut outbox = Outbox::default();
-        self.node.step(Input::Started, clock::now(), &mut outbox);
+        let clocks = Clocks::start();
+        self.node.step(Input::Started, clocks.now(), &mut outbox);
         let (recovered, _) = oneshot::channel();
         let recovered = std::mem::replace(&mut self.recovered, recovered);
         if !outbox.0.iter().any(|effect| matches!(effect, Effect::Halt { .. })) {
@@ -79,8 +79,8 @@ impl<S: Store, C: Custody> Driver<S, C> {
             if stopping.is_some_and(|deadline| self.replies.is_empty() || Instant::now() >= deadline) {
                 return self.ended(Ended::Stopped);
             }
-            let now = clock::now();
-            let input = match timers.take_due(now) {
+            let now = clocks.now();
+            let input = match timers.take_due(now.steady) {
                 Some(timer) => Input::Timer(timer),
                 None => match self.waiting.next() {
                     Some(input) => input,
@@ -91,7 +91,7 @@ impl<S: Store, C: Custody> Driver<S, C> {
                             counted = Instant::now();
                         }
                         if outbox.0.is_empty() {
-                            self.waiting.wait(next_wake(&timers, now, stopping));
+                            self.waiting.wait(next_wake(&timers, now.steady, stopping));
                         }
                         continue;
                     }
@@ -148,7 +148,7 @@ impl<S: Store, C: Custody> Driver<S, C> {
 }
 
 /// When the loop must look again even if nothing comes: the next timer, or the end of a stop.
-fn next_wake(timers: &Timers, now: TimeMs, stopping: Option<Instant>) -> Option<Instant> {
+fn next_wake(timers: &Timers, now: Steady, stopping: Option<Instant>) -> Option<Instant> {
     let timer = timers.next_at().map(|at| Instant::now() + Duration::from_millis(at.since_ms(now)));
     match (timer, stopping) {
         (Some(timer), Some(stop)) => Some(timer.min(stop)),

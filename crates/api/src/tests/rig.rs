@@ -19,11 +19,11 @@ use tidepool_home::{
 };
 use tidepool_kernel::testing::MemoryStore;
 use tidepool_kernel::{
-    Coverage, Effect, GossipId, Input, LocalError, LocalRequest, Node, NodeSettings, Outbox, PublishOutcome, Receipt,
-    RequestFailure, Store, Ticket, Timer,
+    Coverage, Effect, GossipId, Input, LocalError, LocalRequest, Node, NodeSettings, Now, Outbox, PublishOutcome,
+    Receipt, RequestFailure, Steady, Store, Ticket, Timer,
 };
 use tidepool_protocol::slot::{Shard, Topic};
-use tidepool_protocol::{Bundle, Envelope, NetworkGenesis, PublicKey, TimeMs, verify};
+use tidepool_protocol::{Bundle, Envelope, NetworkGenesis, PublicKey, verify};
 use tidepool_views::Cursor;
 use tokio::sync::{oneshot, watch};
 use tower::ServiceExt;
@@ -60,7 +60,7 @@ struct Driver {
     flusher: Arc<dyn Fn() -> Result<Cursor, tidepool_kernel::StoreError> + Send + Sync>,
     waiting: Arc<Waiting>,
     notified: watch::Sender<Cursor>,
-    timers: BTreeMap<Timer, TimeMs>,
+    timers: BTreeMap<Timer, Steady>,
 }
 
 impl Driver {
@@ -74,7 +74,7 @@ impl Driver {
                 }
                 self.node.step(Input::TurnEnded, SystemClock.now(), &mut outbox);
             }
-            let now = SystemClock.now();
+            let now = Now::from(SystemClock.now()).steady;
             let due = self.timers.iter().find(|(_, at)| **at <= now).map(|(timer, _)| *timer);
             let input = match due {
                 Some(timer) => {

@@ -129,7 +129,7 @@ impl KernelHandle {
                         self.notified.send_replace(upto);
                     }
                     Effect::SetTimer { timer, at } => {
-                        state.timers.insert(timer, at);
+                        state.timers.insert(timer, TimeMs(at.0));
                     }
                     Effect::Publish { ticket, .. } => {
                         inputs.push_back(Input::Published { ticket, outcome: PublishOutcome::NoPeers });

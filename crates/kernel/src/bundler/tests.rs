@@ -34,10 +34,10 @@ fn a_bundle_closes_by_bytes_by_count_and_by_time() {
     let closed: Vec<Closed> =
         (100..300).flat_map(|number| bundler.add(&announce(number, 50), &[], &mut ticket)).collect();
     assert_eq!(Bundle::decode(&closed[0].frame).unwrap().envelopes.len(), BUNDLE_ENVELOPES_MAX);
-    assert_eq!(bundler.due(TimeMs(1_000)), Some(TimeMs(1_025)));
-    assert_eq!(bundler.due(TimeMs(1_001)), None, "said once");
+    assert_eq!(bundler.due(Steady(1_000)), Some(Steady(1_025)));
+    assert_eq!(bundler.due(Steady(1_001)), None, "said once");
     assert_eq!(bundler.close_all(&mut ticket).len(), 1);
-    assert_eq!(bundler.due(TimeMs(2_000)), None, "nothing is open");
+    assert_eq!(bundler.due(Steady(2_000)), None, "nothing is open");
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Token buckets of peers in a bounded table.
 
+use crate::clock::Steady;
 use crate::peer::Peer;
 use std::collections::BTreeMap;
-use tidepool_protocol::TimeMs;
 
 /// How a bucket fills.
 #[derive(Clone, Copy, Debug)]
@@ -17,7 +17,7 @@ pub(crate) struct Rate {
 #[derive(Clone, Copy, Debug)]
 struct Bucket {
     milli: u64,
-    at: TimeMs,
+    at: Steady,
 }
 
 /// One bucket for each of a bounded number of peers. A full bucket is the same as none, so full ones are forgotten first.
@@ -36,7 +36,7 @@ impl Buckets {
     /// Takes `tokens` of `peer`'s bucket; `false`, and nothing is taken, when it holds fewer.
     ///
     /// One that never could hold as many is asked for all it holds, so that nothing is refused for ever.
-    pub(crate) fn take(&mut self, peer: Peer, tokens: u32, now: TimeMs) -> bool {
+    pub(crate) fn take(&mut self, peer: Peer, tokens: u32, now: Steady) -> bool {
         let full = u64::from(self.rate.burst) * 1_000;
         let wanted = (u64::from(tokens) * 1_000).min(full);
         if !self.buckets.contains_key(&peer) && self.buckets.len() >= self.peers_max {
@@ -54,7 +54,7 @@ impl Buckets {
     }
 
     /// Takes `tokens`, or all that there are: for what was already done.
-    pub(crate) fn spend(&mut self, peer: Peer, tokens: u32, now: TimeMs) {
+    pub(crate) fn spend(&mut self, peer: Peer, tokens: u32, now: Steady) {
         if let Some(bucket) = self.buckets.get_mut(&peer) {
             bucket.milli = filled(*bucket, self.rate, now).saturating_sub(u64::from(tokens) * 1_000);
             bucket.at = now;
@@ -62,7 +62,7 @@ impl Buckets {
     }
 
     /// Forgets the fullest bucket.
-    fn forget(&mut self, now: TimeMs) {
+    fn forget(&mut self, now: Steady) {
         let fullest = self.buckets.iter().max_by_key(|(_, bucket)| filled(**bucket, self.rate, now));
         if let Some(peer) = fullest.map(|(peer, _)| *peer) {
             self.buckets.remove(&peer);
@@ -70,7 +70,7 @@ impl Buckets {
     }
 }
 
-fn filled(bucket: Bucket, rate: Rate, now: TimeMs) -> u64 {
+fn filled(bucket: Bucket, rate: Rate, now: Steady) -> u64 {
     let gained = now.since_ms(bucket.at).saturating_mul(u64::from(rate.per_s));
     bucket.milli.saturating_add(gained).min(u64::from(rate.burst) * 1_000)
 }

@@ -5,9 +5,10 @@ use super::bucket::{Buckets, Rate};
 use super::recent::{RecentMap, RecentSet};
 use super::verifier::{Lane, Verifier};
 use super::{Ticket, peek};
+use crate::clock::Steady;
 use bytes::Bytes;
 use proptest::prelude::*;
-use tidepool_protocol::{PublicKey, TimeMs};
+use tidepool_protocol::PublicKey;
 use tidepool_views::testing::{TestNode, Writer};
 
 fn peer(number: u8) -> PublicKey {
@@ -17,32 +18,32 @@ fn peer(number: u8) -> PublicKey {
 #[test]
 fn a_bucket_gives_its_burst_then_its_rate() {
     let mut buckets = Buckets::new(Rate { burst: 3, per_s: 2 }, 8);
-    let now = TimeMs(1_000);
+    let now = Steady(1_000);
     assert_eq!([(); 4].map(|()| buckets.take(peer(1), 1, now)), [true, true, true, false]);
     assert!(buckets.take(peer(2), 1, now), "another peer has its own");
-    assert!(!buckets.take(peer(1), 1, TimeMs(1_499)));
-    assert!(buckets.take(peer(1), 1, TimeMs(1_999)));
-    assert!(!buckets.take(peer(1), 1, TimeMs(1_999)));
+    assert!(!buckets.take(peer(1), 1, Steady(1_499)));
+    assert!(buckets.take(peer(1), 1, Steady(1_999)));
+    assert!(!buckets.take(peer(1), 1, Steady(1_999)));
     assert!(
-        buckets.take(peer(1), 9, TimeMs(9_000)),
+        buckets.take(peer(1), 9, Steady(9_000)),
         "more than the burst is asked for all of it, not refused for ever"
     );
-    assert!(!buckets.take(peer(1), 1, TimeMs(9_000)));
+    assert!(!buckets.take(peer(1), 1, Steady(9_000)));
 }
 
 #[test]
 fn what_was_done_already_is_taken_even_where_too_little_is_left() {
     let mut buckets = Buckets::new(Rate { burst: 4, per_s: 1 }, 8);
-    assert!(buckets.take(peer(1), 1, TimeMs(0)));
-    buckets.spend(peer(1), 100, TimeMs(0));
-    assert!(!buckets.take(peer(1), 1, TimeMs(0)));
-    assert!(buckets.take(peer(1), 1, TimeMs(1_000)));
+    assert!(buckets.take(peer(1), 1, Steady(0)));
+    buckets.spend(peer(1), 100, Steady(0));
+    assert!(!buckets.take(peer(1), 1, Steady(0)));
+    assert!(buckets.take(peer(1), 1, Steady(1_000)));
 }
 
 #[test]
 fn the_table_is_bounded_and_forgets_who_owes_least() {
     let mut buckets = Buckets::new(Rate { burst: 2, per_s: 1 }, 2);
-    let now = TimeMs(0);
+    let now = Steady(0);
     assert!(buckets.take(peer(1), 2, now));
     assert!(buckets.take(peer(2), 1, now));
     assert!(buckets.take(peer(3), 1, now), "peer 2 is forgotten");

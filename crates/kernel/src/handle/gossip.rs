@@ -32,7 +32,7 @@ impl<S: Store, C: Custody> Node<S, C> {
         topic: Topic,
         frame: &Bytes,
     ) -> Result<(), StoreError> {
-        if !self.gate.frames.take(from, 1, self.now) {
+        if !self.gate.frames.take(from, 1, self.steady) {
             self.drop_frame(id, "rate");
             return Ok(());
         }

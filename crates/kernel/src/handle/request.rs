@@ -16,7 +16,7 @@ impl<S: Store, C: Custody> Node<S, C> {
                 self.counters.refuse("sync_malformed");
                 SyncAnswer::Busy
             }
-            Ok(request) if !self.syncing.may_serve(from, &request, self.now) => {
+            Ok(request) if !self.syncing.may_serve(from, &request, self.steady) => {
                 self.counters.served_busy += 1;
                 SyncAnswer::Busy
             }
@@ -26,7 +26,7 @@ impl<S: Store, C: Custody> Node<S, C> {
             }
         };
         let frame = answer.encode();
-        self.syncing.served(from, frame.len(), self.now);
+        self.syncing.served(from, frame.len(), self.steady);
         self.counters.sync_bytes_out += u64::try_from(frame.len()).unwrap_or(0);
         // It may tell of what is not durable yet.
         self.speak(Speech::Effect(Effect::Respond { channel, frame }))

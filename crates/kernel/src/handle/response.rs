@@ -66,7 +66,7 @@ impl<S: Store, C: Custody> Node<S, C> {
             Purpose::Identity(authors) => {
                 if answer.is_err() {
                     for author in &authors {
-                        self.pending.hurry(author, self.now);
+                        self.pending.hurry(author, self.steady);
                     }
                 }
                 self.verify_answer(peer, request, answer, Purpose::Identity(authors));

@@ -40,9 +40,9 @@ impl<S: Store, C: Custody> Node<S, C> {
             self.out.push(Effect::Join(topic));
         }
         let interval = self.settings.anti_entropy_ms;
-        self.set_timer(Timer::AntiEntropy, self.now.plus_ms(interval));
-        self.set_timer(Timer::Outbox, self.now.plus_ms(super::timer::OUTBOX_MS));
-        self.set_timer(Timer::Presence, self.now.plus_ms(super::timer::PRESENCE_MS));
+        self.set_timer(Timer::AntiEntropy, self.steady.plus_ms(interval));
+        self.set_timer(Timer::Outbox, self.steady.plus_ms(super::timer::OUTBOX_MS));
+        self.set_timer(Timer::Presence, self.steady.plus_ms(super::timer::PRESENCE_MS));
         Ok(())
     }
 

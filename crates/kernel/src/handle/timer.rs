@@ -24,7 +24,7 @@ impl<S: Store, C: Custody> Node<S, C> {
             }
             Timer::AntiEntropy => self.on_anti_entropy_timer(),
             Timer::Pending => {
-                let dropped = self.pending.expire(self.now);
+                let dropped = self.pending.expire(self.steady);
                 self.counters.pending_dropped += u64::try_from(dropped).unwrap_or(0);
                 self.expire_searches()?;
                 self.ask_for_pending()?;
@@ -33,7 +33,7 @@ impl<S: Store, C: Custody> Node<S, C> {
             }
             Timer::LogHeads => self.on_heads_timer(),
             Timer::Outbox => {
-                self.set_timer(Timer::Outbox, self.now.plus_ms(OUTBOX_MS));
+                self.set_timer(Timer::Outbox, self.steady.plus_ms(OUTBOX_MS));
                 self.turn.settle();
                 if self.connected.is_empty() { Ok(()) } else { self.offer(None) }
             }
@@ -41,7 +41,7 @@ impl<S: Store, C: Custody> Node<S, C> {
                 let genesis = self.rules.genesis();
                 let more = self.turn.overlay(&self.store, |rows| void::run_jobs(rows, genesis, JOB_BUDGET))?;
                 if more {
-                    self.set_timer(Timer::Jobs, self.now.plus_ms(1));
+                    self.set_timer(Timer::Jobs, self.steady.plus_ms(1));
                 }
                 Ok(())
             }
@@ -50,7 +50,7 @@ impl<S: Store, C: Custody> Node<S, C> {
             Timer::Checkpoints => self.on_checkpoints_timer(),
             Timer::Presence => {
                 self.expire_presence();
-                self.set_timer(Timer::Presence, self.now.plus_ms(PRESENCE_MS));
+                self.set_timer(Timer::Presence, self.steady.plus_ms(PRESENCE_MS));
                 Ok(())
             }
         }

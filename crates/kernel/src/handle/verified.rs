@@ -207,7 +207,7 @@ impl<S: Store, C: Custody> Node<S, C> {
 
     /// Lets an envelope wait for an identity.
     pub(crate) fn wait_for(&mut self, author: AuthorId, envelope: Verified<Envelope>, from: Peer, came: Came) {
-        if self.pending.add(author, envelope, from, came, self.now) {
+        if self.pending.add(author, envelope, from, came, self.steady) {
             self.counters.pending_added += 1;
         } else {
             self.counters.pending_dropped += 1;
@@ -244,17 +244,17 @@ impl<S: Store, C: Custody> Node<S, C> {
     pub(crate) fn set_pending_timer(&mut self) {
         let due = self.pending.due().into_iter().chain(self.locating.due()).min();
         if let Some(at) = due {
-            self.set_timer(Timer::Pending, at.max(self.now.plus_ms(PENDING_TICK_MS)));
+            self.set_timer(Timer::Pending, at.max(self.steady.plus_ms(PENDING_TICK_MS)));
         }
     }
 
     /// Asks peers for identities that are waited for, and comes back when the next is due.
     pub(crate) fn ask_for_pending(&mut self) -> Result<(), StoreError> {
-        if self.pending.due().is_none_or(|due| due > self.now) {
+        if self.pending.due().is_none_or(|due| due > self.steady) {
             return Ok(());
         }
         let others: Vec<Peer> = self.connected.iter().copied().collect();
-        let asks = self.pending.ask(self.now, &self.connected, &others);
+        let asks = self.pending.ask(self.steady, &self.connected, &others);
         self.ask_identities(asks);
         self.set_pending_timer();
         Ok(())

@@ -23,7 +23,7 @@ fn queue(count: usize, bytes: usize) -> PendingQueue {
     PendingQueue::new(Bounds { count, bytes, peer_share: 2, age_ms: 60_000 })
 }
 
-const NOW: TimeMs = TimeMs(1_000_000);
+const NOW: Steady = Steady(1_000_000);
 
 #[test]
 fn one_peer_fills_no_more_than_its_share() {

@@ -48,7 +48,7 @@ impl<S: Store, C: Custody> Node<S, C> {
     /// Sets the time for the first look.
     pub(crate) fn start_retention(&mut self) {
         if self.settings.retention != Retention::ARCHIVE {
-            self.set_timer(Timer::Prune, self.now.plus_ms(STEP_MS));
+            self.set_timer(Timer::Prune, self.steady.plus_ms(STEP_MS));
         }
     }
 
@@ -59,7 +59,7 @@ impl<S: Store, C: Custody> Node<S, C> {
         self.prune_some()?;
         let into_day_ms = self.now.0.saturating_sub(SETTLE_MS) % DAY_MS;
         let pause_ms = if self.pruning.is_idle() { EVERY_MS.min(DAY_MS - into_day_ms) } else { STEP_MS };
-        self.set_timer(Timer::Prune, self.now.plus_ms(pause_ms.max(1)));
+        self.set_timer(Timer::Prune, self.steady.plus_ms(pause_ms.max(1)));
         Ok(())
     }
 

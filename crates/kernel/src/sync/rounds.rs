@@ -21,7 +21,7 @@ const ROUND_PEERS: usize = 2;
 impl<S: Store, C: Custody> Node<S, C> {
     /// Sessions that waited for identities go on; a drop of gossip begins a round.
     pub(crate) fn syncing_turn_ended(&mut self) -> Result<(), StoreError> {
-        let now = self.now;
+        let now = self.steady;
         let stalled: Vec<Peer> = self
             .syncing
             .sessions
@@ -33,7 +33,7 @@ impl<S: Store, C: Custody> Node<S, C> {
             self.advance(peer)?;
         }
         if self.syncing.dropped && !self.connected.is_empty() {
-            if self.now.since_ms(self.syncing.last_round) >= DROP_ROUND_MS {
+            if self.steady.since_ms(self.syncing.last_round) >= DROP_ROUND_MS {
                 return self.begin_round();
             }
             self.syncing.next_round = self.syncing.next_round.min(self.syncing.last_round.plus_ms(DROP_ROUND_MS));
@@ -45,8 +45,8 @@ impl<S: Store, C: Custody> Node<S, C> {
 
     fn begin_round(&mut self) -> Result<(), StoreError> {
         self.syncing.dropped = false;
-        self.syncing.last_round = self.now;
-        self.syncing.next_round = self.now.plus_ms(self.settings.anti_entropy_ms);
+        self.syncing.last_round = self.steady;
+        self.syncing.next_round = self.steady.plus_ms(self.settings.anti_entropy_ms);
         self.set_round_timer()?;
         for peer in self.some_peers(ROUND_PEERS) {
             self.begin_session(peer)?;
@@ -55,14 +55,15 @@ impl<S: Store, C: Custody> Node<S, C> {
     }
 
     pub(super) fn set_round_timer(&mut self) -> Result<(), StoreError> {
-        let resumes = self.syncing.sessions.values().map(|session| session.resume).filter(|resume| *resume > self.now);
-        let at = resumes.chain([self.syncing.next_round]).min().unwrap_or(self.now);
-        self.set_timer(Timer::AntiEntropy, at.max(self.now.plus_ms(1)));
+        let resumes =
+            self.syncing.sessions.values().map(|session| session.resume).filter(|resume| *resume > self.steady);
+        let at = resumes.chain([self.syncing.next_round]).min().unwrap_or(self.steady);
+        self.set_timer(Timer::AntiEntropy, at.max(self.steady.plus_ms(1)));
         Ok(())
     }
 
     pub(crate) fn on_anti_entropy_timer(&mut self) -> Result<(), StoreError> {
-        let (now, idle_ms) = (self.now, self.settings.limits.session_idle_ms);
+        let (now, idle_ms) = (self.steady, self.settings.limits.session_idle_ms);
         let sessions = &self.syncing.sessions;
         let is_over = |session: &Session| {
             now.since_ms(session.progress) > idle_ms || now.since_ms(session.began) > SESSION_MS_MAX
@@ -75,6 +76,6 @@ impl<S: Store, C: Custody> Node<S, C> {
         for peer in going {
             self.advance(peer)?;
         }
-        if self.now >= self.syncing.next_round { self.begin_round() } else { self.set_round_timer() }
+        if self.steady >= self.syncing.next_round { self.begin_round() } else { self.set_round_timer() }
     }
 }

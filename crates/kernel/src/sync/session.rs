@@ -5,6 +5,7 @@
 
 use super::Cover;
 use super::work::Work;
+use crate::clock::Steady;
 use crate::custody::Custody;
 use crate::effect::{Effect, Offence};
 use crate::gate::bucket::{Buckets, Rate};
@@ -59,9 +60,9 @@ pub(super) struct Session {
     /// What is compared: what both cover.
     pub(super) cover: Cover,
     roots: u8,
-    pub(super) resume: TimeMs,
-    pub(super) progress: TimeMs,
-    pub(super) began: TimeMs,
+    pub(super) resume: Steady,
+    pub(super) progress: Steady,
+    pub(super) began: Steady,
     pub(super) differs: bool,
     /// Whether it reads the peer's log: one session of a node does.
     pub(super) reads_log: bool,
@@ -73,7 +74,7 @@ pub(super) struct Session {
 }
 
 impl Session {
-    fn new(cover: Cover, now: TimeMs) -> Self {
+    fn new(cover: Cover, now: Steady) -> Self {
         Self {
             work: vec![Work::Root(cover.runs())],
             under_way: BTreeMap::new(),
@@ -97,7 +98,7 @@ impl Session {
     }
 
     /// The next thing to ask, if it is time for one.
-    fn next(&mut self, now: TimeMs) -> Option<Work> {
+    fn next(&mut self, now: Steady) -> Option<Work> {
         if self.resume > now || self.under_way.len() >= REQUESTS_AT_ONCE {
             return None;
         }
@@ -124,7 +125,7 @@ impl Session {
     }
 
     /// Whether nothing that is under way will move it.
-    pub(super) fn is_stalled(&self, now: TimeMs) -> bool {
+    pub(super) fn is_stalled(&self, now: Steady) -> bool {
         self.under_way.is_empty() && self.verifying.is_empty() && self.resume <= now
     }
 }
@@ -148,8 +149,8 @@ pub(crate) struct Syncing {
     pub(super) wanted: BTreeSet<Peer>,
     /// What connected peers said they cover.
     pub(crate) covers: BTreeMap<Peer, Cover>,
-    pub(super) next_round: TimeMs,
-    pub(super) last_round: TimeMs,
+    pub(super) next_round: Steady,
+    pub(super) last_round: Steady,
     pub(super) dropped: bool,
     requests: Buckets,
     kib: Buckets,
@@ -174,8 +175,8 @@ impl Syncing {
             sessions: BTreeMap::new(),
             wanted: BTreeSet::new(),
             covers: BTreeMap::new(),
-            next_round: TimeMs(0),
-            last_round: TimeMs(0),
+            next_round: Steady(0),
+            last_round: Steady(0),
             dropped: false,
             requests: Buckets::new(requests, limits.peers_max),
             kib: Buckets::new(kib, limits.peers_max),
@@ -205,7 +206,7 @@ impl Syncing {
     }
 
     /// Whether `peer`'s budget allows `request`.
-    pub(crate) fn may_serve(&mut self, peer: Peer, request: &SyncRequest, now: TimeMs) -> bool {
+    pub(crate) fn may_serve(&mut self, peer: Peer, request: &SyncRequest, now: Steady) -> bool {
         let tokens = match request {
             SyncRequest::Digest(runs) => 1 + runs.iter().map(cost).sum::<u32>() / 64,
             SyncRequest::Reconcile { .. } => 4,
@@ -226,7 +227,7 @@ impl Syncing {
     }
 
     /// So many bytes were sent to `peer`.
-    pub(crate) fn served(&mut self, peer: Peer, bytes: usize, now: TimeMs) {
+    pub(crate) fn served(&mut self, peer: Peer, bytes: usize, now: Steady) {
         let kib = u32::try_from(bytes / 1_024).unwrap_or(u32::MAX);
         self.kib.spend(peer, kib, now);
         self.all_kib.spend(EVERYBODY, kib, now);
@@ -255,7 +256,7 @@ impl<S: Store, C: Custody> Node<S, C> {
             Some(theirs) => self.cover.both(theirs),
             None => self.cover.clone(),
         };
-        self.syncing.sessions.insert(peer, Session::new(cover, self.now));
+        self.syncing.sessions.insert(peer, Session::new(cover, self.steady));
         self.counters.sync_begun += 1;
         self.advance(peer)
     }
@@ -292,7 +293,7 @@ impl<S: Store, C: Custody> Node<S, C> {
     pub(super) fn advance(&mut self, peer: Peer) -> Result<(), StoreError> {
         let crowded =
             self.pending.of(&peer) * self.settings.limits.pending_peer_share * 2 > self.settings.limits.pending_max;
-        let now = self.now;
+        let now = self.steady;
         loop {
             // Who lets so much wait for identities brings them before anything more.
             let session = self.syncing.sessions.get_mut(&peer).filter(|_| !crowded);
@@ -321,7 +322,7 @@ impl<S: Store, C: Custody> Node<S, C> {
         request: RequestId,
         answer: Result<SyncAnswer, RequestFailure>,
     ) -> Result<(), StoreError> {
-        let now = self.now;
+        let now = self.steady;
         let Some(session) = self.syncing.sessions.get_mut(&peer) else { return Ok(()) };
         let Some(work) = session.under_way.remove(&request) else { return Ok(()) };
         let answer = match answer {
@@ -446,7 +447,7 @@ impl<S: Store, C: Custody> Node<S, C> {
         request: RequestId,
         (written, surplus): (u64, u64),
     ) -> Result<(), StoreError> {
-        let now = self.now;
+        let now = self.steady;
         if let Some(session) = self.syncing.sessions.get_mut(&peer) {
             session.progress = now;
             session.written += written;
@@ -483,7 +484,7 @@ mod tests {
             (257, 4 * 257 + 1, true),
             (1_000_000, SURPLUS_MAX + 1, false),
         ] {
-            let session = Session { written, surplus, ..Session::new(cover.clone(), TimeMs(0)) };
+            let session = Session { written, surplus, ..Session::new(cover.clone(), Steady(0)) };
             assert_eq!(session.brings_nothing(), ends, "{written} written, {surplus} not held");
         }
     }

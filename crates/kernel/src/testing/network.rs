@@ -7,7 +7,7 @@ use crate::local::{LocalError, LocalRequest, Receipt, Ticket};
 use crate::peer::{Channel, GossipId, Peer, RequestId};
 use crate::random::Choices;
 use crate::settings::NodeSettings;
-use crate::{Counters, Effect, Node, Offence, Outbox, Verdict, digest};
+use crate::{Counters, Effect, Node, Now, Offence, Outbox, Steady, Verdict, digest};
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use tidepool_protocol::ids::{Hash, sha256};
@@ -49,6 +49,8 @@ struct Member {
     store: MemoryStore,
     node: Option<Node<MemoryStore, Keys>>,
     timers: BTreeMap<Timer, TimeMs>,
+    /// How far its clock is ahead of the time.
+    skew_ms: i64,
     topics: BTreeSet<Topic>,
     seen: BTreeSet<Hash>,
     frames: BTreeMap<GossipId, (usize, Topic, Bytes)>,
@@ -124,6 +126,7 @@ impl Network {
             store,
             node: None,
             timers: BTreeMap::new(),
+            skew_ms: 0,
             topics: BTreeSet::new(),
             seen: BTreeSet::new(),
             frames: BTreeMap::new(),
@@ -163,6 +166,11 @@ impl Network {
                 self.step(one, Input::PeerDisconnected { peer });
             }
         }
+    }
+
+    /// Sets a node's clock, so far ahead of the time or behind it.
+    pub fn set_clock(&mut self, at: usize, ahead_ms: i64) {
+        self.members[at].skew_ms = ahead_ms;
     }
 
     /// Kills a node: what it had not flushed is gone. It is linked to nobody.
@@ -319,7 +327,8 @@ impl Network {
     }
 
     fn step(&mut self, at: usize, input: Input) {
-        let now = self.now;
+        let time = TimeMs(self.now.0.saturating_add_signed(self.members[at].skew_ms));
+        let now = Now { time, steady: Steady(self.now.0) };
         let mut outbox = Outbox::default();
         let Some(node) = self.members[at].node.as_mut() else { return };
         node.step(input, now, &mut outbox);
@@ -364,7 +373,7 @@ impl Network {
             Effect::Penalise { peer, offence } => self.penalties.push((at, peer, offence)),
             Effect::Block(_) | Effect::Notify { .. } => {}
             Effect::SetTimer { timer, at: due } => {
-                self.members[at].timers.insert(timer, due);
+                self.members[at].timers.insert(timer, TimeMs(due.0));
             }
             Effect::Flush => self.later(at, 2, Event::Flush),
             Effect::Reply { ticket, result } => {

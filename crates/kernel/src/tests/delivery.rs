@@ -79,6 +79,31 @@ fn what_found_nobody_is_offered_again_when_somebody_listens() {
     assert_eq!(world.net.counters(0).outbox, 0);
 }
 
+#[test]
+fn a_clock_that_is_set_back_delays_nothing() {
+    let mut world = World::new(5, Faults::NONE, 2, 1);
+    world.link_all();
+    world.net.run(1_000);
+    world.register(0);
+    world.net.run(1_000);
+    let ticket = world.compose(0, vec![post("its bundle is open")]);
+    world.net.run(10);
+    let before = world.done(0, ticket).envelopes[0].0;
+    assert!(!world.holds(1, &before), "it is not sent yet");
+    world.net.set_clock(0, -100_000);
+    world.net.run(60);
+    assert!(world.holds(1, &before));
+    // A round was due that the receiver waits for.
+    world.net.disconnect(0, 1);
+    let missed = world.post(0, "while nobody listens");
+    world.net.run(500);
+    world.net.set_clock(1, -100_000);
+    world.net.connect(0, 1);
+    world.net.run(3_000);
+    assert!(world.holds(1, &missed) && world.all_equal());
+    assert_eq!((world.net.counters(1).sessions, world.net.counters(1).requests), (0, 0));
+}
+
 pub(super) fn topic_of(envelope: &tidepool_protocol::Envelope) -> tidepool_protocol::slot::Topic {
     use tidepool_protocol::slot::Topic;
     match tidepool_protocol::Shard::of(envelope.header().slot(), network().params.shards) {

@@ -151,7 +151,7 @@ pub(crate) fn next_page<'r>(
         Some(span) => span,
         None => read_span(engine, space, &first)?.into(),
     };
-    // A cached span may end before its page does, where a neighbour went; two writes of one page would lose the first.
+    // Asked of the engine, whatever a span says: two writes of one page would lose the first.
     let family_end = space.family_end(space.family_of(&span.start));
     let next = engine.range(Bound::Excluded(&span.start), Bound::Excluded(&family_end)).next().transpose()?;
     let end = next.map_or(family_end, |(next, _)| next.to_vec());
