@@ -171,8 +171,9 @@ pub fn posts_arrive_over_a_slow_and_lossy_link() {
     let key = nodes[0].register("slow-post");
     let mut delays: Vec<u128> = (0..20)
         .map(|number| {
-            let id = say(nodes[0].api(), &key, &format!("Over the hills {number}")).unwrap();
+            // From before it is said: on a busy machine it is under way before the answer comes.
             let began = Instant::now();
+            let id = say(nodes[0].api(), &key, &format!("Over the hills {number}")).unwrap();
             wait_for("the post at the other end", || {
                 nodes[3].get(&format!("/api/v1/posts/{id}")).get("post").map(|_| ())
             });
