@@ -141,7 +141,16 @@ impl DataDir {
         Ok(opened)
     }
 
-    /// The same for a directory that must be there already.
+    /// Whether a node of `network` could open what is at `path`, as far as its label says; what is not there yet can be made.
+    ///
+    /// # Errors
+    /// When it is of another network or of a newer version, or its label is damaged.
+    pub fn check(path: &Path, network: NetworkId) -> Result<(), DataDirError> {
+        let label = path.join("tidepool.json");
+        if label.exists() { check_label(path, &label, network) } else { Ok(()) }
+    }
+
+    /// The same as [`DataDir::open`] for a directory that must be there already.
     ///
     /// # Errors
     /// As [`DataDir::open`], and when it is not there.

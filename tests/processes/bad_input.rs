@@ -18,8 +18,8 @@ fn an_unknown_flag_is_named() {
 
 #[test]
 fn an_address_that_is_none_is_named() {
-    refused(&run(&["run", "--listen", "127.0.0.1:4001"]), 2, &["127.0.0.1:4001", "--listen"]);
-    refused(&run(&["run", "--api", "localhost"]), 2, &["localhost", "--api"]);
+    refused(&run(&["run", "--listen", "127.0.0.1:4001"]), 2, &["127.0.0.1:4001", "--listen", "/ip4/"]);
+    refused(&run(&["run", "--api", "localhost"]), 2, &["localhost", "--api", "127.0.0.1:4480"]);
 }
 
 #[test]
@@ -97,6 +97,43 @@ fn a_directory_of_another_network_is_refused() {
     let label = r#"{"layout":1,"network":"0000000000000000","network_name":"elsewhere"}"#;
     std::fs::write(pool.join("tidepool.json"), label).unwrap();
     refused(&run(&["run", "--data-dir", pool.to_str().unwrap()]), 4, &["elsewhere", "--network"]);
+}
+
+#[test]
+fn a_directory_made_for_a_network_is_run_and_checked_for_that_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("network.json");
+    let text = r#"{"version":1,"name":"reef","created_ms":1,"communities":["general"],"agent_work_bits":0,
+        "node_work_bits":0,"log_burst":100,"log_per_hour":100,"shards":4,"generation":0}"#;
+    std::fs::write(&file, text).unwrap();
+    let place = directory.path().join("1");
+    let (pool, network) = (place.join("pool"), file.to_str().unwrap());
+    let made = run(&["init", "--data-dir", pool.to_str().unwrap(), "--network", network]);
+    assert!(made.status.success(), "{made:?}");
+    // What init wrote is enough for both.
+    let checked = run(&["config", "check", "--data-dir", pool.to_str().unwrap()]);
+    let said = String::from_utf8_lossy(&checked.stdout);
+    assert!(checked.status.success() && said.contains("network reef"), "{checked:?}");
+    assert_eq!(Node::start(&place, &[]).get("/api/v1/node")["network"]["name"], "reef");
+    std::fs::remove_file(pool.join("tidepool.toml")).unwrap();
+    refused(&run(&["config", "check", "--data-dir", pool.to_str().unwrap()]), 4, &["reef", "--network"]);
+}
+
+#[test]
+fn a_key_that_is_gone_is_not_made_anew_where_a_node_ran() {
+    let directory = tempfile::tempdir().unwrap();
+    let node = Node::start(&directory.path().join("1"), &[]);
+    let pool = node.pool();
+    drop(node);
+    let key = pool.join("node.key");
+    std::fs::remove_file(&key).unwrap();
+    refused(&run(&["run", "--data-dir", pool.to_str().unwrap()]), 4, &["node.key is missing", "backup", "--data-dir"]);
+    assert!(!key.exists());
+}
+
+#[test]
+fn a_mesh_of_more_agents_than_one_process_acts_for_is_refused() {
+    refused(&run(&["mesh", "up", "--agents", "20001"]), 2, &["20001 agents", "20000"]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use crate::names::Candidate;
 use crate::quota::QuotaRefusal;
 use tidepool_kernel::LocalError;
+use tidepool_kernel::effect::RefusalReason;
 use tidepool_protocol::body::BodyError;
 use tidepool_protocol::identity::IdentityError;
 use tidepool_protocol::{DecodeError, EnvelopeId, VerifyError};
@@ -178,7 +179,7 @@ pub enum HomeError {
         /// Which of those handed in.
         index: usize,
         /// Why.
-        reason: tidepool_kernel::effect::RefusalReason,
+        reason: RefusalReason,
     },
     /// An identity that was handed in does not hold.
     #[error("envelope {index}: {error}")]
@@ -366,6 +367,33 @@ impl std::fmt::Display for Forbidden {
     }
 }
 
+impl Forbidden {
+    /// What to do in its place.
+    const fn hint(self) -> &'static str {
+        match self {
+            Self::SelfVote => "vote on what others wrote",
+            Self::SelfFollow => "follow another agent",
+            Self::NotTheAuthor => {
+                "vote or comment on it; in an owned community its moderators can remove it, in an open one a node's operator \
+                 can hide it"
+            }
+            Self::TooDeep => "name a comment further up as parent_id",
+            Self::NotAtHome => {
+                "hand it in at the author's home: GET /agents/{name} says which node that is; or hand in an envelope of \
+                 kind move_home to this node first"
+            }
+            Self::Closed => "register at another node: GET /node lists peers",
+            Self::NotTheOwner | Self::NotAModerator => {
+                "GET /submolts/{name} names the founder and the moderators: ask one of them"
+            }
+            Self::NoOwner => "found a community of your own with POST /submolts",
+            Self::OwnerAlready => "there is nothing to do",
+            Self::Locked => "write a post of your own, or ask the moderators to unlock it",
+            Self::PinsFull => "unpin a post of the community first",
+        }
+    }
+}
+
 impl HomeError {
     /// What to do, for people and agents.
     #[must_use]
@@ -403,11 +431,20 @@ impl HomeError {
             Self::Ambiguous { .. } => "name the agent by 'name@did:tide:…' or by its did:tide",
             Self::NameTaken { .. } | Self::NameLooksLike { .. } => "choose another name",
             Self::CommunityExists { .. } => "post to it, or choose another name",
-            Self::Forbidden { .. } => "do something else",
+            Self::Forbidden { rule } => rule.hint(),
             Self::Quota(_) | Self::LogQuota { .. } => "wait until the time that is named, then try again",
             Self::Busy { .. } => "wait a little, then try again",
+            Self::Refused { reason: RefusalReason::Future { .. } | RefusalReason::BeforeAuth { .. }, .. } => {
+                "set the clock of the machine that signs, then sign the envelope anew"
+            }
+            Self::Refused { reason: RefusalReason::NotOpen { .. }, .. } => {
+                "GET /submolts lists the communities that there are; an owned one is named by the agent that founded it"
+            }
+            Self::Refused { reason: RefusalReason::Quota { .. }, .. } => {
+                "go on in this log later, or in the next log of this week"
+            }
             Self::Decode { .. } | Self::Verify { .. } | Self::Identity { .. } | Self::Refused { .. } => {
-                "sign the envelope anew in canonical form for this network"
+                "put right what the message names, then sign the envelope anew, in canonical form and for this network"
             }
             Self::LogConflict { .. } => "sign it anew at the place that is named",
             Self::NotInCustody => "sign the envelope yourself and hand it in whole",

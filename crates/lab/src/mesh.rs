@@ -21,12 +21,15 @@ const SETTLE_MAX: Duration = Duration::from_secs(60);
 /// Registrations under way at once: more would only wait for the nodes' work queues.
 const REGISTRATIONS: usize = 16;
 
+/// Agents that one process acts for.
+const AGENTS_MAX: usize = 20_000;
+
 /// What a mesh is to be.
 #[derive(Clone, Debug)]
 pub struct MeshSettings {
     /// How many nodes, 1 to 128.
     pub nodes: usize,
-    /// How many agents, spread evenly over the nodes.
+    /// How many agents, up to 20,000, spread evenly over the nodes.
     pub agents: usize,
     /// How long agents act; until `stop` without it.
     pub duration: Option<Duration>,
@@ -44,6 +47,9 @@ pub enum MeshError {
     /// Too many or too few nodes.
     #[error("{0} nodes; 1 to {NODES_MAX} are allowed in one process")]
     Nodes(usize),
+    /// Too many agents.
+    #[error("{0} agents; up to {AGENTS_MAX} are allowed in one process")]
+    Agents(usize),
     /// A node did not start.
     #[error(transparent)]
     Launch(#[from] LaunchError),
@@ -69,6 +75,9 @@ pub async fn up(
 ) -> Result<Report, MeshError> {
     if !(1..=NODES_MAX).contains(&settings.nodes) {
         return Err(MeshError::Nodes(settings.nodes));
+    }
+    if settings.agents > AGENTS_MAX {
+        return Err(MeshError::Agents(settings.agents));
     }
     let mut nodes: Vec<Box<dyn RunningNode>> = Vec::with_capacity(settings.nodes);
     let result = async {
@@ -115,6 +124,20 @@ struct Census {
     digests_equal: bool,
 }
 
+impl Census {
+    /// What the node that has most holds.
+    fn most(&self) -> u64 {
+        self.envelopes.iter().max().copied().unwrap_or(0)
+    }
+
+    /// Held over owed, of what the nodes themselves count.
+    #[allow(clippy::cast_precision_loss, reason = "a ratio for people")]
+    fn ratio(&self) -> f64 {
+        let (held, owed) = (self.envelopes.iter().sum::<u64>(), self.most() * self.envelopes.len() as u64);
+        if owed == 0 { 1.0 } else { held as f64 / owed as f64 }
+    }
+}
+
 impl Mesh {
     fn new(settings: &MeshSettings, nodes: &[Box<dyn RunningNode>]) -> Self {
         Self {
@@ -138,6 +161,8 @@ impl Mesh {
             } => agents?,
             _ = stop.wait_for(|stopped| *stopped) => Vec::new(),
         };
+        // None when it was stopped meanwhile.
+        let peopled = agents.len();
         let (stop_agents, agents_stop) = watch::channel(false);
         let mut acting = JoinSet::new();
         for agent in agents {
@@ -145,11 +170,11 @@ impl Mesh {
         }
         let began = Instant::now();
         let mut live = Live::new(settings.quiet);
-        self.watch(settings, stop, &mut live).await;
+        self.watch(settings, peopled, stop, &mut live).await;
         stop_agents.send_replace(true);
         while acting.join_next().await.is_some() {}
         let seconds = began.elapsed().as_secs_f64();
-        let (census, settled) = self.settle(settings, stop, &mut live).await?;
+        let (census, settled) = self.settle(settings, peopled, stop, &mut live).await?;
         live.finish();
         // The streams show an envelope a moment after the digests count it; they have the time that a reader would give.
         let owed = Instant::now() + Duration::from_secs(5);
@@ -157,7 +182,7 @@ impl Mesh {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         background.abort_all();
-        Ok(self.report(settings, seconds, &census, settled))
+        Ok(self.report(settings, peopled, seconds, &census, settled))
     }
 
     async fn register(&self, settings: &MeshSettings) -> Result<Vec<Agent>, MeshError> {
@@ -184,26 +209,37 @@ impl Mesh {
     }
 
     /// Shows the live line until the time is over or the mesh is to stop.
-    async fn watch(&self, settings: &MeshSettings, stop: &mut watch::Receiver<bool>, live: &mut Live) {
+    async fn watch(&self, settings: &MeshSettings, agents: usize, stop: &mut watch::Receiver<bool>, live: &mut Live) {
         let deadline = settings.duration.map(|duration| tokio::time::Instant::now() + duration);
         let mut every_second = tokio::time::interval(Duration::from_secs(1));
         every_second.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let (mut before, mut shown) = (0, Instant::now());
+        let mut before: Option<(u64, Instant)> = None;
         loop {
             // On a busy machine the census takes seconds: it must not keep agents at work beyond the time asked for.
-            let digests_equal = tokio::select! {
-                equal = async {
+            let census = tokio::select! {
+                census = async {
                     every_second.tick().await;
-                    self.census().await.is_ok_and(|census| census.digests_equal)
-                } => equal,
+                    self.census().await
+                } => census,
                 () = at(deadline) => return,
                 _ = stop.wait_for(|stopped| *stopped) => return,
             };
-            let counted = self.arrivals.counted();
+            let Ok(census) = census else { continue };
+            let envelopes = census.most();
             #[allow(clippy::cast_precision_loss, reason = "a rate for people")]
-            let per_second = counted.envelopes.saturating_sub(before) as f64 / shown.elapsed().as_secs_f64().max(0.001);
-            (before, shown) = (counted.envelopes, Instant::now());
-            live.show(&Now { nodes: settings.nodes, agents: settings.agents, counted, per_second, digests_equal });
+            let per_second = before.map_or(0.0, |(before, shown)| {
+                envelopes.saturating_sub(before) as f64 / shown.elapsed().as_secs_f64().max(0.001)
+            });
+            before = Some((envelopes, Instant::now()));
+            live.show(&Now {
+                nodes: settings.nodes,
+                agents,
+                envelopes,
+                ratio: census.ratio(),
+                counted: self.arrivals.counted(),
+                per_second,
+                digests_equal: census.digests_equal,
+            });
         }
     }
 
@@ -211,6 +247,7 @@ impl Mesh {
     async fn settle(
         &self,
         settings: &MeshSettings,
+        agents: usize,
         stop: &mut watch::Receiver<bool>,
         live: &mut Live,
     ) -> Result<(Census, Option<f64>), MeshError> {
@@ -227,7 +264,9 @@ impl Mesh {
             }
             live.show(&Now {
                 nodes: settings.nodes,
-                agents: settings.agents,
+                agents,
+                envelopes: census.most(),
+                ratio: census.ratio(),
                 counted: self.arrivals.counted(),
                 per_second: 0.0,
                 digests_equal: false,
@@ -257,17 +296,20 @@ impl Mesh {
     }
 
     #[allow(clippy::cast_precision_loss, reason = "rates for people")]
-    fn report(&self, settings: &MeshSettings, seconds: f64, census: &Census, settled: Option<f64>) -> Report {
+    fn report(
+        &self,
+        settings: &MeshSettings,
+        agents: usize,
+        seconds: f64,
+        census: &Census,
+        settled: Option<f64>,
+    ) -> Report {
         let counted = self.arrivals.counted();
         let (done, load) = (&self.done, |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed));
         let (posts, votes) = (load(&done.posts), load(&done.votes));
-        // Held over owed, of what the nodes themselves count; the streams' ratio must agree with it.
-        let most = census.envelopes.iter().max().copied().unwrap_or(0);
-        let held: u64 = census.envelopes.iter().sum();
-        let by_count = if most == 0 { 1.0 } else { held as f64 / (most * census.envelopes.len() as u64) as f64 };
         Report {
             nodes: settings.nodes,
-            agents: settings.agents,
+            agents,
             seed: settings.seed,
             seconds,
             posts,
@@ -279,7 +321,8 @@ impl Mesh {
             posts_per_second: posts as f64 / seconds,
             votes_per_second: votes as f64 / seconds,
             envelopes: census.envelopes.clone(),
-            delivery_ratio: by_count.min(counted.ratio),
+            // The streams' ratio must agree with what the nodes count.
+            delivery_ratio: census.ratio().min(counted.ratio),
             p50_ms: counted.p50_ms,
             p99_ms: counted.p99_ms,
             digests_equal: census.digests_equal,

@@ -2,8 +2,9 @@
 
 use super::{Failure, Run, output};
 use crate::config::{self, Config, ConfigError, CoverageWord};
+use crate::datadir::DataDir;
 use crate::exit::Exit;
-use crate::runtime;
+use crate::runtime::{self, StartError};
 use figment::Figment;
 use figment::value::{Dict, Value};
 use serde::Serialize;
@@ -20,6 +21,7 @@ impl From<ConfigError> for Failure {
 pub(super) fn check(run: &Run) -> Result<Exit, Failure> {
     let config = config::load(run)?;
     let genesis = config::network(&config)?;
+    DataDir::check(&config.data_dir, genesis.id()).map_err(|error| Failure::from(StartError::from(error)))?;
     let coverage = Covered::of(&config, &genesis);
     if run.place.json {
         let network = genesis.id().to_string();

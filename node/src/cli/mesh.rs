@@ -25,10 +25,10 @@ pub(super) struct Up {
     /// How many nodes.
     #[arg(long, default_value_t = 5)]
     nodes: usize,
-    /// How many scripted agents.
+    /// How many scripted agents, up to 20000.
     #[arg(long, default_value_t = 20)]
     agents: usize,
-    /// Stop after this long (`60s`, `5m`); exit code 0 only if every node then holds every envelope;
+    /// Stop this long after the agents are registered (`60s`, `5m`); exit code 0 only if every node then holds every envelope;
     /// rates and delays are reported and not judged.
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     duration: Option<Duration>,
@@ -51,7 +51,7 @@ pub(super) struct Up {
 
 /// `60s`, `5m`, `2h`, or a number of seconds.
 fn duration(text: &str) -> Result<Duration, String> {
-    let refused = || format!("{text:?} is no time; write 60s, 5m or 2h");
+    let refused = || format!("{text:?} is no time of at least a second; write 60s, 5m or 2h");
     let (number, unit) = match text.strip_suffix(['s', 'm', 'h']) {
         Some(number) => (number, text.chars().last().unwrap_or('s')),
         None => (text, 's'),
@@ -94,7 +94,7 @@ pub(super) fn mesh(command: &MeshCommand) -> Result<Exit, Failure> {
     });
     let report = report.map_err(|error| {
         let exit = match &error {
-            MeshError::Nodes(_) => Exit::Usage,
+            MeshError::Nodes(_) | MeshError::Agents(_) => Exit::Usage,
             MeshError::Launch(_) | MeshError::Call(_) => Exit::Failed,
         };
         Failure::new(exit, error)

@@ -124,10 +124,10 @@ pub struct Run {
     #[command(flatten)]
     pub place: Place,
     /// Listen here for peers; can be repeated; port 0 takes a free one.
-    #[arg(long, value_name = "MULTIADDR")]
+    #[arg(long, value_name = "MULTIADDR", value_parser = peer_address)]
     pub listen: Vec<Multiaddr>,
-    /// Know this peer from the start (an address with /p2p/…); can be repeated.
-    #[arg(long, value_name = "MULTIADDR")]
+    /// Know this peer from the start; with /p2p/… behind its address only who has that id is spoken to; can be repeated.
+    #[arg(long, value_name = "MULTIADDR", value_parser = peer_address)]
     pub seed: Vec<Multiaddr>,
     /// Carry others that nobody reaches, as a relay.
     #[arg(long)]
@@ -142,7 +142,7 @@ pub struct Run {
     #[arg(long, value_name = "FILE")]
     pub network_key: Option<PathBuf>,
     /// Serve the HTTP API here, an IP address and a port (a name is not looked up); port 0 takes a free one.
-    #[arg(long, value_name = "IP:PORT")]
+    #[arg(long, value_name = "IP:PORT", value_parser = api_address)]
     pub api: Option<SocketAddr>,
     /// Start although acknowledged envelopes are missing at the end of the log; peers bring back what they have.
     #[arg(long)]
@@ -194,6 +194,15 @@ enum ConfigCommand {
     Show(Run),
     /// Say whether the configuration can be used; exit code 3 when not.
     Check(Run),
+}
+
+fn peer_address(text: &str) -> Result<Multiaddr, String> {
+    text.parse()
+        .map_err(|error| format!("{error}; write it like /ip4/203.0.113.7/tcp/4490 or /ip6/::1/udp/4490/quic-v1"))
+}
+
+fn api_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|error| format!("{error}; write an IP address and a port, like 127.0.0.1:4480 or [::1]:4480"))
 }
 
 /// Carries out the command line.

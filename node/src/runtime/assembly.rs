@@ -64,9 +64,13 @@ pub struct RunningNode {
 /// The node's keys in `directory`, made when they are not there.
 ///
 /// # Errors
-/// When the key file cannot be used.
+/// When the key file cannot be used, or is gone from a directory whose node ran before.
 pub fn node_keys(directory: &Path) -> Result<NodeKeys, StartError> {
-    Ok(NodeKeys::load_or_create(&directory.join(KEY_FILE), clock::now(), &SystemRandom)?)
+    let file = directory.join(KEY_FILE);
+    if !file.exists() && directory.join(STORE_DIR).exists() {
+        return Err(StartError::KeyMissing(file));
+    }
+    Ok(NodeKeys::load_or_create(&file, clock::now(), &SystemRandom)?)
 }
 
 impl RunningNode {
