@@ -120,18 +120,6 @@ fn a_directory_made_for_a_network_is_run_and_checked_for_that_one() {
 }
 
 #[test]
-fn a_key_that_is_gone_is_not_made_anew_where_a_node_ran() {
-    let directory = tempfile::tempdir().unwrap();
-    let node = Node::start(&directory.path().join("1"), &[]);
-    let pool = node.pool();
-    drop(node);
-    let key = pool.join("node.key");
-    std::fs::remove_file(&key).unwrap();
-    refused(&run(&["run", "--data-dir", pool.to_str().unwrap()]), 4, &["node.key is missing", "backup", "--data-dir"]);
-    assert!(!key.exists());
-}
-
-#[test]
 fn a_mesh_of_more_agents_than_one_process_acts_for_is_refused() {
     refused(&run(&["mesh", "up", "--agents", "20001"]), 2, &["20001 agents", "20000"]);
 }

@@ -64,13 +64,9 @@ pub struct RunningNode {
 /// The node's keys in `directory`, made when they are not there.
 ///
 /// # Errors
-/// When the key file cannot be used, or is gone from a directory whose node ran before.
+/// When the key file cannot be used.
 pub fn node_keys(directory: &Path) -> Result<NodeKeys, StartError> {
-    let file = directory.join(KEY_FILE);
-    if !file.exists() && directory.join(STORE_DIR).exists() {
-        return Err(StartError::KeyMissing(file));
-    }
-    Ok(NodeKeys::load_or_create(&file, clock::now(), &SystemRandom)?)
+    Ok(NodeKeys::load_or_create(&directory.join(KEY_FILE), clock::now(), &SystemRandom)?)
 }
 
 impl RunningNode {

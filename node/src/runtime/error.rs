@@ -3,7 +3,6 @@
 use crate::datadir::DataDirError;
 use crate::exit::Exit;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use tidepool_home::{HomeError, NodeKeyError};
 use tidepool_kernel::StoreError;
 use tidepool_net::NetError;
@@ -18,11 +17,6 @@ pub enum StartError {
     /// The key file.
     #[error(transparent)]
     Keys(#[from] NodeKeyError),
-    /// A node ran here, and its key is gone. A new one would be another node that cannot open the agents' keys.
-    #[error(
-        "{0} is missing, and a node ran here before: put it back from a backup, or pass an empty --data-dir to begin as another node"
-    )]
-    KeyMissing(PathBuf),
     /// The store.
     #[error(transparent)]
     Store(#[from] OpenError),
@@ -70,7 +64,7 @@ impl StartError {
     pub const fn exit(&self) -> Exit {
         match self {
             Self::DataDir(DataDirError::Locked(_)) | Self::Store(OpenError::InUse { .. }) => Exit::Locked,
-            Self::DataDir(_) | Self::Keys(_) | Self::KeyMissing(_) | Self::Store(_) => Exit::Data,
+            Self::DataDir(_) | Self::Keys(_) | Self::Store(_) => Exit::Data,
             Self::Net(NetError::Listen { .. }) | Self::Api { .. } => Exit::Address,
             Self::Net(NetError::Setting { .. }) => Exit::Config,
             Self::Failed(_) => Exit::Store,

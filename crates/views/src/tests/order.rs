@@ -10,10 +10,13 @@ use crate::void::{self, VoidReason};
 use crate::{identity, index, logs};
 use proptest::prelude::*;
 use proptest::sample::Index;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 use tidepool_protocol::body::{Comment, Edit, Tombstone};
 use tidepool_protocol::identity::IdentityState;
-use tidepool_protocol::{AgentId, Envelope, EnvelopeId, Kind, PublicKey, Scope, SecretKey, Signer, TimeMs, Verified};
+use tidepool_protocol::{
+    AgentId, Body, Envelope, EnvelopeId, Kind, PublicKey, Scope, SecretKey, Signer, TimeMs, Verified,
+};
 
 /// What an agent does next. Indices choose among what there is by then.
 #[derive(Clone, Debug)]
@@ -358,6 +361,23 @@ fn answers(memory: &Memory, envelopes: &[Verified<Envelope>]) -> Answers {
     }
 }
 
+/// Heads that a checkpoint names, and their ancestors.
+fn named_in_checkpoints(envelopes: &[Verified<Envelope>]) -> BTreeSet<EnvelopeId> {
+    let prev: BTreeMap<_, _> = envelopes.iter().map(|envelope| (envelope.id(), envelope.header().prev)).collect();
+    let mut found = BTreeSet::new();
+    for envelope in envelopes.iter().filter(|envelope| envelope.header().kind == Kind::CHECKPOINT) {
+        let body = envelope.body().map(|body| Body::decode(Kind::CHECKPOINT, body));
+        let Some(Ok(Some(Body::Checkpoint(checkpoint)))) = body else { continue };
+        for head in checkpoint.heads {
+            let mut next = Some(head.id);
+            while let Some(id) = next.filter(|id| found.insert(*id)) {
+                next = prev.get(&id).copied().flatten();
+            }
+        }
+    }
+    found
+}
+
 fn told(envelopes: &[Verified<Envelope>]) -> Memory {
     let mut memory = Memory::new();
     memory.admit_all(envelopes, &network()).unwrap();
@@ -421,14 +441,18 @@ proptest! {
     #[test]
     fn what_is_void_leaves_what_is_shown_as_if_it_had_never_come(orders in plays()) {
         let memory = told(&orders[0]);
-        // What is void for another reason may still be a link between what stands: a body that does not fit, say.
+        // What is void may still be a link between what stands: a body that does not fit, say, or a head that a checkpoint names
+        // in vain, below which its word holds all the same.
+        let links = named_in_checkpoints(&orders[0]);
         let remains = |envelope: &&Verified<Envelope>| {
             let entry = index::get(&memory, &envelope.id()).unwrap();
             let by_log = |entry: index::Entry| matches!(
                 entry.core,
                 Some(VoidReason::Fork | VoidReason::AfterFork | VoidReason::Predecessor | VoidReason::KeyClosed)
             );
-            !is_for_content(envelope.header().kind) || entry.is_some_and(|entry| !by_log(entry))
+            !is_for_content(envelope.header().kind)
+                || links.contains(&envelope.id())
+                || entry.is_some_and(|entry| !by_log(entry))
         };
         let rest: Vec<_> = orders[1].iter().filter(remains).cloned().collect();
         prop_assert_eq!(shown(&told(&rest)), shown(&memory));
