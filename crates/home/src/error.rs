@@ -384,7 +384,7 @@ impl Forbidden {
             }
             Self::Closed => "register at another node: GET /node lists peers",
             Self::NotTheOwner | Self::NotAModerator => {
-                "GET /submolts/{name} names the founder and the moderators: ask one of them"
+                "GET /submolts/{name}/moderators names the founder and the moderators: ask one"
             }
             Self::NoOwner => "found a community of your own with POST /submolts",
             Self::OwnerAlready => "there is nothing to do",

@@ -450,7 +450,7 @@ proptest! {
             ))
         };
         let goes = |envelope: &Verified<Envelope>| is_for_content(envelope.header().kind) && by_log(&envelope.id());
-        // A head that a checkpoint names in vain is void, and its word still holds for ancestors of it: there is no play without.
+        // A head that a checkpoint names in vain is void, and its word still holds for ancestors: such plays are left out.
         let links = named_in_checkpoints(&orders[0]);
         if orders[0].iter().any(|envelope| links.contains(&envelope.id()) && goes(envelope)) {
             return Ok(());
