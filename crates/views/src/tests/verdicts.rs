@@ -362,6 +362,34 @@ fn countersigned_heads_stand_through_a_fork_until_two_name_different_branches() 
 }
 
 #[test]
+fn what_heads_that_cancel_out_both_go_on_from_stands_through_them() {
+    let mut stage = Stage::new(1);
+    let (home, node_auth) = (stage.node.key.clone(), stage.node.state.operation);
+    let mut writer = stage.writer();
+    let first = writer.post("first");
+    let mut sibling = writer.clone();
+    let (left, right) = (writer.post("left"), sibling.post("right"));
+    let mut fork = writer.clone();
+    let (one, two) = (writer.post("one"), fork.post("two"));
+    stage.take(&[first.clone(), left.clone(), right.clone(), one.clone(), two.clone()]);
+    assert_eq!(stage.verdicts(&[&first, &left, &right, &one, &two]), [STANDS, FORK, FORK, FORK, FORK]);
+    let mut own = Writer { scope: Scope::Agent(stage.agent.id), ..stage.writer() };
+    stage.take(&[own.checkpoint(&[&one, &two], Some((&home, node_auth)))]);
+    // The home saw `left` whichever of the two was right. Void as they are, the two are what links its word to it.
+    assert_eq!(stage.verdicts(&[&first, &left, &right, &one, &two]), [STANDS, STANDS, FORK, FORK, FORK]);
+    let mut without = Stage::new(1);
+    without.take(
+        &stage
+            .memory
+            .envelopes()
+            .map(|stored| stored.envelope.clone())
+            .filter(|e| ![one.id(), two.id()].contains(&e.id()))
+            .collect::<Vec<_>>(),
+    );
+    assert_eq!(without.verdicts(&[&first, &left, &right]), [STANDS, FORK, FORK]);
+}
+
+#[test]
 fn a_change_of_many_verdicts_is_seen_at_once_and_told_to_content_by_jobs() {
     let mut stage = Stage::new(1);
     let mut writer = stage.writer();
