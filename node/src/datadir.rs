@@ -50,7 +50,7 @@ pub enum DataDirError {
     #[error("data directory {0} is locked by another node; stop it or pass another --data-dir")]
     Locked(PathBuf),
     /// A file or the directory itself cannot be read or written.
-    #[error("data directory: {path}: {source}; check that it exists, is yours and can be written")]
+    #[error("data directory: {path}: {source}; {hint}", hint = hint(.source))]
     Io {
         /// Which file.
         path: PathBuf,
@@ -111,13 +111,13 @@ impl DataDir {
         fs::create_dir_all(path).map_err(fail(path))?;
         let label_path = path.join("tidepool.json");
         let labelled = label_path.exists();
+        if !labelled && is_foreign(path).map_err(fail(path))? {
+            return Err(DataDirError::Foreign(path.to_owned()));
+        }
         if fresh {
             private_directory(path).map_err(fail(path))?;
         } else {
             warn_if_open(path);
-        }
-        if !labelled && is_foreign(path).map_err(fail(path))? {
-            return Err(DataDirError::Foreign(path.to_owned()));
         }
         let lock_path = path.join("lock");
         let lock =
@@ -216,6 +216,23 @@ fn check_label(path: &Path, label_path: &Path, network: NetworkId) -> Result<(),
         });
     }
     Ok(())
+}
+
+/// What to do about a file that cannot be read or written.
+fn hint(error: &io::Error) -> &'static str {
+    use io::ErrorKind::{
+        AlreadyExists, IsADirectory, NotADirectory, NotFound, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem,
+        StorageFull,
+    };
+    match error.kind() {
+        AlreadyExists | NotADirectory => "a file is in the way: move it, or pass another --data-dir",
+        IsADirectory => "a directory stands where a file belongs: move it away",
+        PermissionDenied => "run as the user to whom it belongs, or pass another --data-dir",
+        NotFound => "nothing can be made there: pass another --data-dir",
+        ReadOnlyFilesystem => "it lies on a read-only file system: pass another --data-dir",
+        StorageFull | QuotaExceeded => "free some space there, or pass another --data-dir",
+        _ => "check the disk and the directory's owner and mode",
+    }
 }
 
 /// Whether an unlabelled directory holds anything but a lock that an interrupted first start left.

@@ -10,3 +10,5 @@ pub mod datadir;
 pub mod exit;
 mod logging;
 pub mod runtime;
+
+pub use logging::report_panics;

@@ -25,6 +25,27 @@ pub(crate) fn check(filter: &str) -> Result<(), String> {
     EnvFilter::try_new(filter).map(drop).map_err(|error| error.to_string())
 }
 
+/// Has panics written to the log, one line each, once there is one; as Rust does until then.
+///
+/// The store's engine dies of bytes that it cannot read. That is caught where it is asked, and what becomes of it is said
+/// there: the death itself is no defect of the node.
+pub fn report_panics() {
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !tracing::dispatcher::has_been_set() {
+            return before(panic);
+        }
+        let message = panic.payload_as_str().unwrap_or("a panic without a message");
+        let thread = std::thread::current().name().unwrap_or("unnamed").to_owned();
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        if place.contains("/sled-") {
+            tracing::warn!(thread, message, "the store's engine came upon what it cannot read");
+        } else {
+            tracing::error!(thread, message, place, "a thread died of a defect; please report it with this line");
+        }
+    }));
+}
+
 /// Sets logging up for this process.
 ///
 /// # Errors

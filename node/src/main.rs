@@ -9,6 +9,7 @@ use tidepool::cli::{self, Cli};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    tidepool::report_panics();
     match cli::main(Cli::parse()) {
         Ok(exit) => exit.into(),
         Err(failure) => {

@@ -119,4 +119,10 @@ fn a_file_that_is_there_is_not_written_over_and_a_foreign_key_is_a_matter_of_the
     assert_eq!(other.stop(), 0);
     fs::copy(other.pool().join("node.key"), node.pool().join("node.key")).unwrap();
     assert_eq!(node.try_start_again(), Err(4));
+
+    // One that is gone is not made anew: that would be another node over sealed keys that it cannot open.
+    let key = node.pool().join("node.key");
+    fs::remove_file(&key).unwrap();
+    assert_eq!(node.try_start_again(), Err(4));
+    assert!(!key.exists());
 }

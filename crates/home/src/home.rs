@@ -242,6 +242,32 @@ async fn open(parts: &Parts) -> Result<Facts, HomeError> {
     Ok(Facts { network, node, node_auth, log, is_archive })
 }
 
+/// Whether the store of `reader` belongs to a node's keys. A new one belongs to nobody yet, nor does one that was imported.
+///
+/// # Errors
+/// When the store fails.
+pub fn is_sealed(reader: &dyn StoreReader) -> Result<bool, HomeError> {
+    Ok(reader.get(&rows::seal_check_key())?.is_some())
+}
+
+/// Whether `keys` are those that the store of `reader` belongs to, as far as it says: what a node asks before anybody can
+/// reach it.
+///
+/// # Errors
+/// [`HomeError::ForeignKeyFile`] when it belongs to others; when the store fails.
+pub fn check_keys(reader: &dyn StoreReader, keys: &NodeKeys) -> Result<(), HomeError> {
+    let node = keys.node_id();
+    if let Some(sealed) = reader.get(&rows::seal_check_key())? {
+        open_check(keys, node, &sealed)?;
+    }
+    Ok(())
+}
+
+fn open_check(keys: &NodeKeys, node: NodeId, sealed: &[u8]) -> Result<(), HomeError> {
+    let opened = keys.sealing().open(SealPurpose::Check, &node.0, sealed);
+    if opened.is_some_and(|text| *text == CHECK) { Ok(()) } else { Err(HomeError::ForeignKeyFile) }
+}
+
 /// Makes sure that the node's identity is published, and says which operation of it lists the node's key.
 async fn node_identity(parts: &Parts, node: NodeId) -> Result<EnvelopeId, HomeError> {
     if let Some(known) = identity::current(&*parts.reader, AuthorId::from(node))? {
@@ -262,8 +288,7 @@ async fn node_identity(parts: &Parts, node: NodeId) -> Result<EnvelopeId, HomeEr
 async fn check_seal(parts: &Parts, node: NodeId) -> Result<(), HomeError> {
     let key = rows::seal_check_key();
     if let Some(sealed) = parts.reader.get(&key)? {
-        let opened = parts.keys.sealing().open(SealPurpose::Check, &node.0, &sealed);
-        return if opened.is_some_and(|text| *text == CHECK) { Ok(()) } else { Err(HomeError::ForeignKeyFile) };
+        return open_check(&parts.keys, node, &sealed);
     }
     let sealed = parts.keys.sealing().seal(&*parts.random, SealPurpose::Check, &node.0, CHECK);
     let row = tidepool_views::RowWrite { key: key.clone(), value: Some(sealed.into()) };

@@ -32,7 +32,7 @@ mod usecases;
 
 pub use config::HomeConfig;
 pub use error::{Forbidden, Founded, HomeError, Thing};
-pub use home::{Home, Parts};
+pub use home::{Home, Parts, check_keys, is_sealed};
 pub use keys::{CustodyKeys, NodeKeyError, NodeKeys, node_genesis, write_private};
 pub use model::*;
 pub use names::Candidate;

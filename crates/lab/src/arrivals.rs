@@ -46,8 +46,9 @@ struct Open {
 pub(crate) struct Counted {
     /// Arrivals over envelopes times nodes; 1 when everything is everywhere.
     pub(crate) ratio: f64,
-    pub(crate) p50_ms: f32,
-    pub(crate) p99_ms: f32,
+    /// `None` while nothing went from one node to another.
+    pub(crate) p50_ms: Option<f32>,
+    pub(crate) p99_ms: Option<f32>,
 }
 
 /// The most nodes of one mesh: a bit for each.
@@ -160,17 +161,24 @@ impl Arrivals {
     }
 }
 
-fn percentile(delays: &mut [f32], percent: usize) -> f32 {
-    if delays.is_empty() {
-        return 0.0;
-    }
-    let at = (delays.len() * percent / 100).min(delays.len() - 1);
-    *delays.select_nth_unstable_by(at, f32::total_cmp).1
+fn percentile(delays: &mut [f32], percent: usize) -> Option<f32> {
+    let last = delays.len().checked_sub(1)?;
+    let at = (delays.len() * percent / 100).min(last);
+    Some(*delays.select_nth_unstable_by(at, f32::total_cmp).1)
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn what_was_not_measured_has_no_delay() {
+        let arrivals = Arrivals::new(1);
+        arrivals.arrived(0, "alone", Instant::now());
+        let counted = arrivals.counted();
+        assert_eq!((counted.p50_ms, counted.p99_ms), (None, None));
+    }
 
     #[test]
     fn an_envelope_that_one_node_lacks_keeps_the_ratio_below_one() {
@@ -183,6 +191,6 @@ mod tests {
         arrivals.arrived(0, "here", now);
         let counted = arrivals.counted();
         assert!((counted.ratio - 4.0 / 6.0).abs() < 1e-9, "{}", counted.ratio);
-        assert!((counted.p99_ms - 20.0).abs() < 0.5, "{}", counted.p99_ms);
+        assert!((counted.p99_ms.unwrap() - 20.0).abs() < 0.5, "{:?}", counted.p99_ms);
     }
 }

@@ -9,10 +9,11 @@ mod client;
 mod launch;
 mod live;
 mod mesh;
+mod numbers;
 mod random;
 mod report;
 mod text;
 
 pub use launch::{Launch, LaunchError, NodeSpec, RunningNode};
 pub use mesh::{MeshError, MeshSettings, up};
-pub use report::Report;
+pub use report::{Member, Report};

@@ -1,6 +1,7 @@
 //! The live line: one line on a terminal that is drawn again each second, a line every ten seconds elsewhere.
 
 use crate::arrivals::Counted;
+use crate::numbers::{count, delay};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::time::{Duration, Instant};
 
@@ -44,14 +45,14 @@ impl Live {
     pub(crate) fn show(&mut self, now: &Now) {
         let counted = &now.counted;
         let line = format!(
-            "{} nodes  {} agents  {} envelopes ({:.0}/s)  delivery {:.3}  p50 {:.0} ms  p99 {:.0} ms  digests {}",
-            now.nodes,
-            now.agents,
-            now.envelopes,
+            "{}  {}  {} ({:.0}/s)  delivery {:.3}  p50 {}  p99 {}  digests {}",
+            count(now.nodes as u64, "node"),
+            count(now.agents as u64, "agent"),
+            count(now.envelopes, "envelope"),
             now.per_second,
             now.ratio,
-            counted.p50_ms,
-            counted.p99_ms,
+            delay(counted.p50_ms),
+            delay(counted.p99_ms),
             if now.digests_equal { "equal" } else { "differ" },
         );
         match &self.bar {

@@ -6,7 +6,7 @@ use crate::client::{CallError, Client};
 use crate::launch::{Launch, LaunchError, NodeSpec, RunningNode};
 use crate::live::{Live, Now};
 use crate::random::Random;
-use crate::report::Report;
+use crate::report::{Member, Report};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ pub struct MeshSettings {
     pub directory: PathBuf,
     /// The seed of the agents' choices.
     pub seed: u64,
-    /// Whether nothing but the report is to be shown.
+    /// Whether the report alone is shown: nodes' addresses go to standard error, and there is no live line.
     pub quiet: bool,
 }
 
@@ -99,8 +99,12 @@ async fn start(
     for number in 0..settings.nodes {
         let directory = settings.directory.join(format!("node-{number}"));
         let node = launcher.launch(NodeSpec { number, directory, seeds: seeds.clone() }).await?;
-        if !settings.quiet {
-            println!("node {number:>3}  {}  {}", node.api(), node.peer_id());
+        let line = format!("node {number:>3}  {}  {}", node.api(), node.peer_id());
+        // Whoever reads the report alone from standard output may still want to talk to the nodes meanwhile.
+        if settings.quiet {
+            eprintln!("{line}")
+        } else {
+            println!("{line}")
         }
         if number == 0 {
             seeds = node.listen();
@@ -112,6 +116,7 @@ async fn start(
 
 /// A mesh that runs.
 struct Mesh {
+    members: Vec<Member>,
     apis: Vec<String>,
     http: reqwest::Client,
     arrivals: Arc<Arrivals>,
@@ -141,6 +146,7 @@ impl Census {
 impl Mesh {
     fn new(settings: &MeshSettings, nodes: &[Box<dyn RunningNode>]) -> Self {
         Self {
+            members: nodes.iter().map(|node| Member { api: node.api(), peer_id: node.peer_id() }).collect(),
             apis: nodes.iter().map(|node| node.api()).collect(),
             http: reqwest::Client::new(),
             arrivals: Arc::new(Arrivals::new(settings.nodes)),
@@ -320,6 +326,7 @@ impl Mesh {
             last_failure: done.last_failure.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone(),
             posts_per_second: posts as f64 / seconds,
             votes_per_second: votes as f64 / seconds,
+            members: self.members.clone(),
             envelopes: census.envelopes.clone(),
             // The streams' ratio must agree with what the nodes count.
             delivery_ratio: census.ratio().min(counted.ratio),

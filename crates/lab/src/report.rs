@@ -1,6 +1,16 @@
 //! What a mesh did, as numbers: for people a few lines, for programs JSON.
 
+use crate::numbers::{count, delay};
 use serde::Serialize;
+
+/// A node of the mesh, as it was reached.
+#[derive(Clone, Debug, Serialize)]
+pub struct Member {
+    /// The base URL of its API.
+    pub api: String,
+    /// Its libp2p peer id.
+    pub peer_id: String,
+}
 
 /// The end of a run.
 #[derive(Clone, Debug, Serialize)]
@@ -29,14 +39,16 @@ pub struct Report {
     pub posts_per_second: f64,
     /// Votes a second.
     pub votes_per_second: f64,
+    /// The nodes, in the order in which they were started.
+    pub members: Vec<Member>,
     /// Envelopes that each node holds at the end, by node.
     pub envelopes: Vec<u64>,
     /// Envelopes over all nodes, held over owed: 1 when every node holds every envelope.
     pub delivery_ratio: f64,
-    /// Median delay from an author's home to another node, in milliseconds.
-    pub p50_ms: f32,
-    /// The delay that 99 of 100 arrivals stay under, in milliseconds.
-    pub p99_ms: f32,
+    /// Median delay from an author's home to another node, in milliseconds; `None` when nothing went to another.
+    pub p50_ms: Option<f32>,
+    /// The delay that 99 of 100 arrivals stay under, in milliseconds; `None` like the median.
+    pub p99_ms: Option<f32>,
     /// Whether all nodes' digests are equal.
     pub digests_equal: bool,
     /// From the agents' last deed to equal digests, in seconds; `None` when they did not become equal in time.
@@ -55,17 +67,17 @@ impl std::fmt::Display for Report {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(
             f,
-            "{} nodes, {} agents, {:.0} s (seed {}): {} posts ({:.1}/s), {} comments, {} votes ({:.1}/s), {} follows, {} failed",
-            self.nodes,
-            self.agents,
+            "{}, {}, {:.0} s (seed {}): {} ({:.1}/s), {}, {} ({:.1}/s), {}, {} failed",
+            count(self.nodes as u64, "node"),
+            count(self.agents as u64, "agent"),
             self.seconds,
             self.seed,
-            self.posts,
+            count(self.posts, "post"),
             self.posts_per_second,
-            self.comments,
-            self.votes,
+            count(self.comments, "comment"),
+            count(self.votes, "vote"),
             self.votes_per_second,
-            self.follows,
+            count(self.follows, "follow"),
             self.failed
         )?;
         if let Some(failure) = &self.last_failure {
@@ -77,11 +89,11 @@ impl std::fmt::Display for Report {
         };
         write!(
             f,
-            "delivery {:.4}, post to arrival p50 {:.0} ms, p99 {:.0} ms; digests {settled}; {} envelopes on each node",
+            "delivery {:.4}, post to arrival p50 {}, p99 {}; digests {settled}; {} on each node",
             self.delivery_ratio,
-            self.p50_ms,
-            self.p99_ms,
-            self.envelopes.iter().max().copied().unwrap_or(0)
+            delay(self.p50_ms),
+            delay(self.p99_ms),
+            count(self.envelopes.iter().max().copied().unwrap_or(0), "envelope")
         )
     }
 }

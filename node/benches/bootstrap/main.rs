@@ -15,7 +15,6 @@ mod limits;
 #[path = "../../../tests/workload/pool.rs"]
 mod pool;
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tidepool::config::Config;
@@ -35,11 +34,8 @@ fn now() -> TimeMs {
 }
 
 async fn start(directory: &Path, seeds: &[String]) -> RunningNode {
-    let mut config = Config {
-        data_dir: directory.to_owned(),
-        api_listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-        ..Config::default()
-    };
+    let mut config =
+        Config { data_dir: directory.to_owned(), api_listen: ([127, 0, 0, 1], 0).into(), ..Config::default() };
     config.net.listen = vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()];
     config.net.loopback = Loopback::On;
     config.net.seeds = seeds.iter().map(|seed| seed.parse().unwrap()).collect();

@@ -26,12 +26,18 @@ pub(super) fn base_url(ask: &Ask) -> Result<String, Failure> {
     let path = ask.data_dir.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_DATA_DIR));
     match datadir::read_ready(&path) {
         Ok(ready) => Ok(ready.api),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Failure::new(
+            Exit::Unreachable,
+            format!(
+                "no node is serving on {0} (it has no ready.json); start one with `tidepool run --data-dir {0}`, or pass --api URL",
+                path.display()
+            ),
+        )),
         Err(error) => Err(Failure::new(
             Exit::Unreachable,
             format!(
-                "no node is serving on {}: {}/ready.json: {error}; start one with `tidepool run --data-dir {}`, or pass --api URL",
-                path.display(),
-                path.display(),
+                "{}/ready.json, which says where the node serves, cannot be read: {error}; run as the user whose node it is, \
+                 or pass --api URL",
                 path.display()
             ),
         )),

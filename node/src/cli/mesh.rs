@@ -41,7 +41,7 @@ pub(super) struct Up {
     /// Keep the nodes' data directories here, in place of a temporary directory that is removed at the end.
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// Print the report as JSON, and nothing else.
+    /// Print the report as JSON, and nothing else on standard output; each node's URL and id go to standard error as it starts.
     #[arg(long)]
     json: bool,
     /// What to log: a level, or directives like `info,tidepool_net=debug`.

@@ -18,10 +18,10 @@ mod store;
 mod takedown;
 mod warrant;
 
+use crate::config::ApiAddress;
 use crate::exit::Exit;
 use clap::{Args, Parser, Subcommand};
 use multiaddr::Multiaddr;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 pub use output::Failure;
@@ -141,9 +141,9 @@ pub struct Run {
     /// Join a private network: the file with its key (mode 0600), the same on all its nodes. QUIC is off then.
     #[arg(long, value_name = "FILE")]
     pub network_key: Option<PathBuf>,
-    /// Serve the HTTP API here, an IP address and a port (a name is not looked up); port 0 takes a free one.
-    #[arg(long, value_name = "IP:PORT", value_parser = api_address)]
-    pub api: Option<SocketAddr>,
+    /// Serve the HTTP API here; port 0 takes a free one.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub api: Option<ApiAddress>,
     /// Start although acknowledged envelopes are missing at the end of the log; peers bring back what they have.
     #[arg(long)]
     pub accept_lost_tail: bool,
@@ -199,10 +199,6 @@ enum ConfigCommand {
 fn peer_address(text: &str) -> Result<Multiaddr, String> {
     text.parse()
         .map_err(|error| format!("{error}; write it like /ip4/203.0.113.7/tcp/4490 or /ip6/::1/udp/4490/quic-v1"))
-}
-
-fn api_address(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|error| format!("{error}; write an IP address and a port, like 127.0.0.1:4480 or [::1]:4480"))
 }
 
 /// Carries out the command line.

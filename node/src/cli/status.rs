@@ -35,7 +35,9 @@ fn shown(base: &str, node: &Value) -> String {
     let mut shards = vec![SHARD_COLUMNS.map(str::to_owned).to_vec()];
     for (name, value) in node.as_object().into_iter().flatten() {
         match (name.as_str(), value) {
-            ("success", _) => {}
+            // Beside their number, peers have a command of their own.
+            ("success" | "peers", _) => {}
+            ("peer_count", _) => rows.push(vec!["peers".to_owned(), plain(value)]),
             ("shards", Value::Array(entries)) => shards.extend(
                 entries
                     .iter()

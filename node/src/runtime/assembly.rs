@@ -17,7 +17,9 @@ use crate::datadir::{DataDir, Ready};
 use crossbeam_channel::Sender;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tidepool_home::{CustodyKeys, Home, LocalPolicy, NodeKeys, Parts, ShowAll, SystemClock, SystemRandom};
+use tidepool_home::{
+    CustodyKeys, Home, LocalPolicy, NodeKeys, Parts, ShowAll, SystemClock, SystemRandom, check_keys, is_sealed,
+};
 use tidepool_kernel::{Input, Node, NodeSettings, Store, StoreError};
 use tidepool_net::{Net, NetHandle, NetSettings, NetStart};
 use tidepool_protocol::{NetworkGenesis, NetworkId};
@@ -85,15 +87,26 @@ impl RunningNode {
     pub async fn start_with(setup: Setup) -> Result<Self, StartError> {
         let Setup { config, genesis, directory, policy } = setup;
         let genesis = Arc::new(genesis);
-        let keys = Arc::new(node_keys(directory.path())?);
+        let key_file = directory.path().join(KEY_FILE);
+        let found = if key_file.exists() { Some(node_keys(directory.path())?) } else { None };
         // Listened on first: a port in use should be said before anything was opened.
-        let api_failed = |source| StartError::Api { address: config.api_listen, source };
-        let listener = TcpListener::bind(config.api_listen).await.map_err(api_failed)?;
+        let api_failed = |source| StartError::Api { address: config.api_listen.clone(), source };
+        let listener = TcpListener::bind(config.api_listen.as_str()).await.map_err(api_failed)?;
         let (lanes, waiting) = lanes();
         let (failed_sender, failed) = crossbeam_channel::bounded(1);
         let alarm = alarm(failed_sender.clone(), lanes.results());
         let store = open_store(&directory, genesis.id(), config.store, alarm).await?;
         let reader = store.reader();
+        let keys = match found {
+            Some(keys) => {
+                check_keys(&*reader, &keys)?;
+                keys
+            }
+            // Keys that were made now would be nobody's.
+            None if is_sealed(&*reader)? => return Err(StartError::KeysLost(key_file)),
+            None => node_keys(directory.path())?,
+        };
+        let keys = Arc::new(keys);
         let (operator_reader, retention) = (store.sled_reader(), config.store.retention());
         let (net, swarm) = Net::start(NetStart {
             settings: NetSettings { faults: config.faults, ..config.net.clone() },

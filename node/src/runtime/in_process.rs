@@ -5,7 +5,6 @@ use crate::config::Config;
 use crate::datadir::DataDir;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use std::net::SocketAddr;
 use tidepool_lab::{Launch, LaunchError, NodeSpec, RunningNode as LabNode};
 use tidepool_net::{GossipSettings, Loopback, NetFaults};
 use tidepool_protocol::NetworkGenesis;
@@ -33,11 +32,8 @@ impl InProcess {
     }
 
     fn config(&self, spec: &NodeSpec) -> Result<Config, String> {
-        let mut config = Config {
-            data_dir: spec.directory.clone(),
-            api_listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            ..Config::default()
-        };
+        let mut config =
+            Config { data_dir: spec.directory.clone(), api_listen: ([127, 0, 0, 1], 0).into(), ..Config::default() };
         config.net.listen = vec!["/ip4/127.0.0.1/tcp/0".parse().map_err(|error| format!("{error}"))?];
         config.net.loopback = Loopback::On;
         // Copies that few neighbours would not send are what a mesh on one machine spends most of its time on.

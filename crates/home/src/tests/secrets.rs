@@ -6,6 +6,7 @@ use crate::error::HomeError;
 use crate::keys::{CustodyKeys, NodeKeys};
 use crate::ports::ShowAll;
 use crate::register::rotation_key_of_phrase;
+use crate::{check_keys, is_sealed};
 use std::sync::Arc;
 use tidepool_kernel::{Custody, Store};
 use tidepool_protocol::signer::{Domain, verify_signature};
@@ -87,6 +88,9 @@ async fn sealed_keys_do_not_open_under_another_nodes_key() {
     let other = Arc::new(NodeKeys::generate(TimeMs(7), &TestRandom::new(99)));
     let custody = CustodyKeys::new(Arc::clone(&other), rig.store.reader());
     assert_eq!(custody.sign(&registered.signing_key, Domain::Envelope, b"message"), None);
+    assert_eq!(check_keys(&*rig.store.reader(), &other), Err(HomeError::ForeignKeyFile));
+    assert_eq!(check_keys(&*rig.store.reader(), &rig.keys), Ok(()));
+    assert_eq!(is_sealed(&*rig.store.reader()), Ok(true));
     let started = Rig::on(rig.store.clone(), other, HomeConfig::default(), Arc::new(ShowAll), 5).await;
     assert_eq!(started.err(), Some(HomeError::ForeignKeyFile));
 }

@@ -43,7 +43,7 @@ pub(crate) fn suspect_path(directory: &Path) -> PathBuf {
 fn guarded<R>(suspect: &Path, call: impl FnOnce() -> ::sled::Result<R>) -> Result<R, ReadError> {
     let reason = match catch_unwind(AssertUnwindSafe(call)) {
         Ok(Ok(result)) => return Ok(result),
-        Ok(Err(error @ ::sled::Error::Corruption { .. })) => error.to_string(),
+        Ok(Err(error @ ::sled::Error::Corruption { .. })) => engine_text(&error),
         Ok(Err(error)) => return Err(ReadError { reason: error.to_string() }),
         Err(panic) => format!("the engine died: {}", panic_text(panic.as_ref())),
     };
@@ -56,6 +56,19 @@ fn guarded<R>(suspect: &Path, call: impl FnOnce() -> ::sled::Result<R>) -> Resul
 /// Whether an error of reading means that bytes are missing or wrong, not that the disk or the permissions are.
 fn is_damage(error: &std::io::Error) -> bool {
     matches!(error.kind(), std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::InvalidData)
+}
+
+/// What the engine said, without its names for places.
+fn engine_text(error: &::sled::Error) -> String {
+    match error {
+        ::sled::Error::Corruption { at: Some(at), .. } => {
+            format!("the bytes at {} of the engine's file are not those that were written", at.lid())
+        }
+        ::sled::Error::Corruption { at: None, .. } => {
+            "bytes of the engine's file are not those that were written".to_owned()
+        }
+        other => other.to_string(),
+    }
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
@@ -79,7 +92,7 @@ impl Engine {
                 return Err(EngineOpenError::InUse);
             }
             Ok(Err(::sled::Error::Io(error))) if !is_damage(&error) => return Err(EngineOpenError::Io(error)),
-            Ok(Err(error)) => return Err(EngineOpenError::Damaged(error.to_string())),
+            Ok(Err(error)) => return Err(EngineOpenError::Damaged(engine_text(&error))),
             Err(panic) => return Err(EngineOpenError::Damaged(panic_text(panic.as_ref()))),
         };
         let file = File::open(path.join("db")).map_err(EngineOpenError::Io)?;

@@ -1,6 +1,12 @@
 //! Configuration in layers: flags over `TIDEPOOL_*` variables over the file over defaults. What must agree across a
 //! network stands in its genesis document, not here.
 
+mod address;
+mod error;
+
+pub use address::ApiAddress;
+pub use error::ConfigError;
+
 use crate::cli::Run;
 use clap::ValueEnum;
 use figment::Figment;
@@ -12,7 +18,7 @@ use std::path::{Path, PathBuf};
 use tidepool_api::ApiSettings;
 use tidepool_home::HomeConfig;
 use tidepool_kernel::{Coverage, Retention};
-use tidepool_net::{NetFaults, NetSettings, NetworkKey, NetworkKeyError, duty_shards};
+use tidepool_net::{NetFaults, NetSettings, NetworkKey, duty_shards};
 use tidepool_protocol::{NetworkGenesis, PublicKey, Shard};
 
 /// Where a node keeps what it holds when nothing says otherwise.
@@ -30,7 +36,7 @@ pub struct Config {
     /// The network's genesis document (JSON); the development network without it.
     pub network: Option<PathBuf>,
     /// Where the HTTP API is served.
-    pub api_listen: SocketAddr,
+    pub api_listen: ApiAddress,
     /// The HTTP API.
     pub api: ApiSettings,
     /// The network between nodes.
@@ -147,7 +153,7 @@ impl Default for Config {
         Self {
             data_dir: PathBuf::from(DEFAULT_DATA_DIR),
             network: None,
-            api_listen: SocketAddr::from(([127, 0, 0, 1], 4480)),
+            api_listen: SocketAddr::from(([127, 0, 0, 1], 4480)).into(),
             api: ApiSettings::default(),
             net: NetSettings::default(),
             home: HomeConfig::default(),
@@ -195,86 +201,6 @@ impl Default for LogConfig {
     fn default() -> Self {
         Self { format: LogFormat::Text, filter: "info,libp2p_kad=error".to_owned() }
     }
-}
-
-/// Why a configuration cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// A file that was named is not there or not readable.
-    #[error("configuration file {path}: {source}; check the path given with --config")]
-    File {
-        /// Which.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// A value is of the wrong type, out of its range, or unknown.
-    #[error("configuration: {}; `tidepool config show` prints every key with its default", plain(.0))]
-    Value(Box<figment::Error>),
-    /// A value is out of its range.
-    #[error("configuration: {key} is {seen:?}, allowed is {allowed}")]
-    Range {
-        /// The key.
-        key: &'static str,
-        /// What it is.
-        seen: String,
-        /// What it may be.
-        allowed: String,
-    },
-    /// A setting of the network is out of its range.
-    #[error("configuration: [net] {0}")]
-    Net(#[from] tidepool_net::NetError),
-    /// The file with the key of a private network is not readable.
-    #[error("network key file {path}: {source}; check net.network_key_file (--network-key)")]
-    NetworkKeyFile {
-        /// Which.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// Others than its owner may read that file.
-    #[error("network key file {path} has mode {mode:04o}, allowed is 0600: whoever reads it is in; chmod 600 {path}")]
-    NetworkKeyMode {
-        /// Which.
-        path: PathBuf,
-        /// Its permissions.
-        mode: u32,
-    },
-    /// That file holds no key.
-    #[error("network key file {path}: {source}")]
-    NetworkKey {
-        /// Which.
-        path: PathBuf,
-        /// What is wrong.
-        source: NetworkKeyError,
-    },
-    /// Faults are wanted in a network that is none for tests.
-    #[error(
-        "faults.gossip_drop_percent is {percent}, and network {network} is not the development network: faults are for \
-         tests; take the section [faults] out"
-    )]
-    Faults {
-        /// What was wanted.
-        percent: u8,
-        /// Where.
-        network: String,
-    },
-    /// The network file is not readable.
-    #[error("network file {path}: {source}; check the path given with --network")]
-    NetworkFile {
-        /// Which.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The network file makes no network.
-    #[error("network file {path}: {source}")]
-    Network {
-        /// Which.
-        path: PathBuf,
-        /// What is wrong.
-        source: tidepool_protocol::network::NetworkFileError,
-    },
 }
 
 /// The layers, before they are read as a [`Config`]: they still know where each value came from.
@@ -332,11 +258,6 @@ pub fn layers(run: &Run) -> Result<Figment, ConfigError> {
     });
     figment = flag(figment, "log.format", format.and_then(|format| text(&format)));
     Ok(figment)
-}
-
-/// The library's profiles are none of ours: a key is called as it stands in the file.
-fn plain(error: &figment::Error) -> String {
-    error.to_string().replace("key \"default.", "key \"")
 }
 
 /// The configuration that holds for `run`.
