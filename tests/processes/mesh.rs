@@ -78,3 +78,18 @@ fn a_node_that_was_killed_finds_its_peers_again_without_its_seeds() {
         second.get("/api/v1/node")["peers"].as_array()?.iter().find(|known| known["peer_id"] == peer).map(|_| ())
     });
 }
+
+#[test]
+fn every_metric_says_what_it_is_and_times_are_histograms() {
+    let directory = tempfile::tempdir().unwrap();
+    let node = Node::start(directory.path(), &[]);
+    node.get("/api/v1/posts");
+    let text = node.text("/metrics");
+    let names = |mark: &str| -> std::collections::BTreeSet<String> {
+        text.lines().filter_map(|line| line.strip_prefix(mark)?.split(' ').next().map(str::to_owned)).collect()
+    };
+    let typed = names("# TYPE ");
+    assert!(typed.len() > 90, "{}", typed.len());
+    assert_eq!(typed, names("# HELP "));
+    assert!(text.contains("# TYPE tidepool_http_request_seconds histogram"));
+}

@@ -32,7 +32,7 @@ pub(crate) enum ApiError {
         reason: String,
     },
     /// The body is JSON of another shape.
-    #[error("the body does not fit: {field}: {reason}")]
+    #[error("the body does not fit: {}: {reason}", if field == "." { "the whole of it" } else { field.as_str() })]
     JsonShape {
         /// Where in the body; `.` for the whole.
         field: String,

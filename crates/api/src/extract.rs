@@ -54,7 +54,9 @@ pub(crate) fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError
 fn json_error(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiError {
     let reason = seen_reason(&error.inner().to_string());
     match error.inner().classify() {
-        serde_json::error::Category::Data => ApiError::JsonShape { field: seen(&error.path().to_string()), reason },
+        serde_json::error::Category::Data => {
+            ApiError::JsonShape { field: seen(&error.path().to_string()), reason: crate::shape::plain(&reason) }
+        }
         serde_json::error::Category::Io | serde_json::error::Category::Syntax | serde_json::error::Category::Eof => {
             ApiError::JsonSyntax { reason }
         }

@@ -18,6 +18,7 @@ mod router;
 mod routes;
 mod serve;
 mod settings;
+mod shape;
 mod shapes;
 #[cfg(test)]
 mod tests;

@@ -25,9 +25,21 @@ pub(crate) struct ListParams {
     kind: Option<String>,
 }
 
-/// An empty value is what clients send for none.
+/// An empty value is what clients send for none, of what does not narrow a list.
 fn given(value: Option<&String>) -> Option<&str> {
     value.map(|text| text.trim()).filter(|text| !text.is_empty())
+}
+
+/// A name that narrows a list: an empty one is a client's variable that was not set, and would give everything.
+fn named<'a>(field: &'static str, value: Option<&'a String>) -> Result<Option<&'a str>, ApiError> {
+    match (value, given(value)) {
+        (Some(_), None) => Err(ApiError::Query {
+            field,
+            seen: String::new(),
+            allowed: "a name; leave the parameter out for all".to_owned(),
+        }),
+        (_, name) => Ok(name),
+    }
 }
 
 impl ListParams {
@@ -47,13 +59,14 @@ impl ListParams {
     }
 
     /// A community's name or scope.
-    pub(crate) fn community(&self) -> Option<String> {
-        given(self.submolt.as_ref()).or_else(|| given(self.submolt_name.as_ref())).map(community_name)
+    pub(crate) fn community(&self) -> Result<Option<String>, ApiError> {
+        let submolt = named("submolt", self.submolt.as_ref())?;
+        Ok(submolt.or(named("submolt_name", self.submolt_name.as_ref())?).map(community_name))
     }
 
     /// An author's name or id.
-    pub(crate) fn author(&self) -> Option<String> {
-        given(self.author.as_ref()).map(agent_name)
+    pub(crate) fn author(&self) -> Result<Option<String>, ApiError> {
+        Ok(named("author", self.author.as_ref())?.map(agent_name))
     }
 
     /// What to look for.
@@ -226,8 +239,13 @@ mod tests {
         assert_eq!(params("sort=hot").community_sort().ok(), Some(CommunitySort::Popular));
         assert_eq!(params("sort=controversial").comment_sort().ok(), Some(CommentSort::Controversial));
         assert_eq!(params("filter=following").feed_filter().ok(), Some(FeedFilter::Following));
-        assert_eq!(params("submolt=m%2Fgeneral").community().as_deref(), Some("general"));
-        assert_eq!(params("author=@Reef").author().as_deref(), Some("Reef"));
+        assert_eq!(params("submolt=m%2Fgeneral").community().unwrap().as_deref(), Some("general"));
+        assert_eq!(params("author=@Reef").author().unwrap().as_deref(), Some("Reef"));
+        for empty in ["author=", "author=%20", "submolt=", "submolt_name="] {
+            let params = params(empty);
+            assert!(params.author().and(params.community()).is_err(), "{empty}");
+        }
+        assert_eq!((params("sort=new").author().unwrap(), params("sort=new").community().unwrap()), (None, None));
         assert_eq!(params("limit=7&offset=3").limit().ok(), Some(Some(7)));
         assert_eq!(params("cursor=").cursor(), None);
     }

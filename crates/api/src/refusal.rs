@@ -44,6 +44,7 @@ fn status_and_code(error: &HomeError) -> (StatusCode, &'static str) {
         HomeError::Deleted { .. } => (StatusCode::NOT_FOUND, "DELETED"),
         HomeError::Removed { .. } => (StatusCode::NOT_FOUND, "REMOVED"),
         HomeError::Hidden { .. } => (StatusCode::FORBIDDEN, "HIDDEN"),
+        HomeError::Control { .. } => (StatusCode::BAD_REQUEST, "VALIDATION_ERROR"),
         HomeError::Secret { .. } => (StatusCode::BAD_REQUEST, "SECRET_FOUND"),
         HomeError::Ambiguous { .. } => (StatusCode::CONFLICT, "AMBIGUOUS"),
         HomeError::NameTaken { .. } | HomeError::NameLooksLike { .. } | HomeError::CommunityExists { .. } => {
@@ -126,6 +127,7 @@ fn with_details(problem: Problem, error: &HomeError) -> Problem {
         | HomeError::Deleted { .. }
         | HomeError::Hidden { .. }
         | HomeError::Secret { .. }
+        | HomeError::Control { .. }
         | HomeError::NameTaken { .. }
         | HomeError::NameLooksLike { .. }
         | HomeError::Forbidden { .. }

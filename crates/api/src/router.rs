@@ -183,6 +183,7 @@ fn site() -> Router<Arc<App>> {
     skill::INDEXED
         .into_iter()
         .fold(Router::new(), |routes, file| routes.route(file.path, skill::file(file)))
+        .route("/", get(skill::front))
         .route("/auth.md", get(skill::auth))
         .route("/skill.json", get(skill::manifest))
         .route("/.well-known/agent-skills/index.json", get(skill::index))

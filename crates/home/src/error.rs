@@ -92,6 +92,14 @@ pub enum HomeError {
         /// Why.
         reason: String,
     },
+    /// A text that was to be signed holds a control character that no text has for people.
+    #[error(
+        "a text holds the control character U+{code:04X}; of these, line feed, carriage return and tab are allowed, and no other"
+    )]
+    Control {
+        /// Which.
+        code: u32,
+    },
     /// What an agent is about to say holds a secret, by its form.
     #[error("the text holds what looks like {sort}")]
     Secret {
@@ -399,7 +407,7 @@ impl HomeError {
     #[must_use]
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::Invalid { .. } | Self::Body(_) | Self::TooMany { .. } => {
+            Self::Invalid { .. } | Self::Body(_) | Self::Control { .. } | Self::TooMany { .. } => {
                 "correct the value and send the request again"
             }
             Self::Unauthorized => {
@@ -480,6 +488,7 @@ impl HomeError {
             | Self::Removed { .. }
             | Self::Hidden { .. }
             | Self::Secret { .. }
+            | Self::Control { .. }
             | Self::Ambiguous { .. }
             | Self::NameTaken { .. }
             | Self::NameLooksLike { .. }

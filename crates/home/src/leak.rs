@@ -36,22 +36,6 @@ pub(crate) fn found(text: &str) -> Option<&'static str> {
     form.or_else(|| holds_phrase(text).then_some("a recovery phrase"))
 }
 
-/// The same for every text in the CBOR of a body.
-pub(crate) fn found_in_body(body: &[u8]) -> Option<&'static str> {
-    let value: ciborium::Value = ciborium::from_reader(body).ok()?;
-    found_in(&value)
-}
-
-fn found_in(value: &ciborium::Value) -> Option<&'static str> {
-    use ciborium::Value;
-    match value {
-        Value::Text(text) => found(text),
-        Value::Array(items) => items.iter().find_map(found_in),
-        Value::Map(entries) => entries.iter().find_map(|(key, value)| found_in(key).or_else(|| found_in(value))),
-        _ => None,
-    }
-}
-
 /// Whether a text has twenty-four words in a row that are a phrase of BIP-39, its check sum included.
 fn holds_phrase(text: &str) -> bool {
     let words: Vec<String> = text

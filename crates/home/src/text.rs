@@ -32,6 +32,27 @@ fn is_visible(character: char) -> bool {
         && !UNSEEN.iter().any(|(first, last)| (*first..=*last).contains(&code))
 }
 
+/// The first control character of a text that may have several lines: of these, line feed, carriage return and tab are for
+/// people; the others ring bells, clear screens and end strings of programs that read them.
+pub(crate) fn control(text: &str) -> Option<char> {
+    text.chars().find(|character| character.is_control() && !matches!(character, '\n' | '\r' | '\t'))
+}
+
+/// Every text in the CBOR of a body.
+pub(crate) fn texts_of(body: &[u8]) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut left: Vec<ciborium::Value> = ciborium::from_reader(body).into_iter().collect();
+    while let Some(value) = left.pop() {
+        match value {
+            ciborium::Value::Text(text) => found.push(text),
+            ciborium::Value::Array(items) => left.extend(items),
+            ciborium::Value::Map(entries) => left.extend(entries.into_iter().flat_map(|(key, value)| [key, value])),
+            _ => {}
+        }
+    }
+    found
+}
+
 /// Whether a reader sees anything of a text.
 pub(crate) fn has_visible(text: &str) -> bool {
     text.chars().any(is_visible)
@@ -87,7 +108,25 @@ pub fn datamarked(text: &str, mark: Mark) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Mark, datamarked, has_visible};
+    use super::{Mark, control, datamarked, has_visible, texts_of};
+
+    #[test]
+    fn lines_and_tabs_are_the_control_characters_of_people() {
+        assert_eq!(control("one\r\n\ttwo \u{202b}three"), None);
+        for character in ['\0', '\u{1b}', '\u{7}', '\u{7f}', '\u{85}'] {
+            assert_eq!(control(&format!("a{character}b")), Some(character));
+        }
+    }
+
+    #[test]
+    fn every_text_of_a_body_is_found_however_deep() {
+        let mut body = Vec::new();
+        ciborium::into_writer(&(1, "a", ["b", "c"], [("d", ["e"])]), &mut body).unwrap();
+        let mut texts = texts_of(&body);
+        texts.sort();
+        assert_eq!(texts, ["a", "b", "c", "d", "e"]);
+        assert!(texts_of(b"\xff").is_empty());
+    }
 
     #[test]
     fn a_marked_text_has_no_blank_nothing_unseen_and_no_mark_of_its_own() {

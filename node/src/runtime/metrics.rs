@@ -2,7 +2,7 @@
 //!
 //! Several nodes in one process share one recorder; the label `node` (the end of the peer id) tells them apart.
 
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -18,11 +18,17 @@ const EVERY: Duration = Duration::from_secs(1);
 /// How many characters of the peer id make the label.
 const LABEL_CHARS: usize = 8;
 
+/// Bounds of the buckets of times, in seconds: from what a read takes to where a request is given up.
+const SECONDS: [f64; 16] =
+    [0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0];
+
 /// The process's recorder; made at the first call. `None` when something else in the process recorded metrics before.
 pub(crate) fn recorder() -> Option<PrometheusHandle> {
     static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
     let made = || {
-        let recorder = PrometheusBuilder::new().install_recorder().ok()?;
+        let times = Matcher::Suffix("_seconds".to_owned());
+        let builder = PrometheusBuilder::new().set_buckets_for_metric(times, &SECONDS).ok()?;
+        let recorder = builder.install_recorder().ok()?;
         describe();
         Some(recorder)
     };
@@ -44,11 +50,22 @@ fn describe() {
     for (name, text) in counters {
         metrics::describe_counter!(name, text);
     }
+    let nothing = Counters::default();
+    for (name, text, _) in plain_counters(&nothing) {
+        metrics::describe_counter!(name, text);
+    }
+    for (name, text, _) in plain_gauges(&nothing) {
+        metrics::describe_gauge!(name, text);
+    }
     let gauges = [
         ("tidepool_log_head", "Cursor of the last envelope that readers see"),
         ("tidepool_log_durable", "Cursor up to which everything survives a crash"),
-        ("tidepool_pending", "Envelopes that wait for their author's identity"),
-        ("tidepool_outbox", "Envelopes of local agents that no peer has yet"),
+        ("tidepool_http_streams", "Event streams that are open"),
+        ("tidepool_net_greylisted", "Peers that are refused for an hour"),
+        ("tidepool_net_known_peers", "Peers whose addresses are kept"),
+        ("tidepool_net_routing_peers", "Peers in the routing table of Kademlia"),
+        ("tidepool_net_peers", "Connected peers by the way in which they are reached"),
+        ("tidepool_net_score_lowest", "The lowest score of a connected peer"),
         ("tidepool_takedowns", "Envelopes and authors that the operator has taken down"),
     ];
     for (name, text) in gauges {
@@ -57,7 +74,7 @@ fn describe() {
     metrics::describe_histogram!(
         "tidepool_http_request_seconds",
         metrics::Unit::Seconds,
-        "Time to answer a request, as a summary of quantiles"
+        "Seconds to answer a request; a stream counts until its first byte"
     );
 }
 
@@ -76,6 +93,9 @@ impl Meters {
             let node = peer_id[peer_id.len().saturating_sub(LABEL_CHARS)..].to_owned();
             let mut every = tokio::time::interval(EVERY);
             let mut alarms = Alarms::default();
+            for (name, meaning, _) in net.counters().each() {
+                metrics::describe_counter!(format!("tidepool_net_{name}_total"), meaning.trim());
+            }
             loop {
                 every.tick().await;
                 kernel(&node, &counted.borrow());
@@ -139,6 +159,85 @@ fn labelled(node: &str, name: &'static str, label: &'static str, values: &BTreeM
     }
 }
 
+/// Counters without labels: name, meaning, value.
+fn plain_counters(counters: &Counters) -> [(&'static str, &'static str, u64); 31] {
+    [
+        ("tidepool_envelopes_duplicate_total", "Envelopes that came again", counters.duplicates),
+        ("tidepool_envelopes_evicted_total", "Envelopes that left for lower ids at their position", counters.evicted),
+        (
+            "tidepool_envelopes_not_held_total",
+            "Envelopes that were not taken, because two lower ids stand at their position",
+            counters.not_held,
+        ),
+        ("tidepool_envelopes_void_total", "Envelopes that were void when they came", counters.void),
+        ("tidepool_envelopes_ephemeral_total", "Ephemeral envelopes that were handed on", counters.ephemeral),
+        (
+            "tidepool_pending_added_total",
+            "Envelopes that began to wait for their author's identity",
+            counters.pending_added,
+        ),
+        (
+            "tidepool_pending_dropped_total",
+            "Envelopes that waited for an identity and were given up",
+            counters.pending_dropped,
+        ),
+        ("tidepool_chains_missing_total", "Identities that were wanted and that no peer had", counters.chains_missing),
+        ("tidepool_sync_begun_total", "Anti-entropy sessions begun", counters.sync_begun),
+        ("tidepool_bundles_total", "Bundles gossiped", counters.bundles),
+        ("tidepool_bundle_bytes_total", "Bytes of bundles gossiped", counters.bundle_bytes),
+        ("tidepool_batches_total", "Batches written to the store", counters.batches),
+        ("tidepool_flushes_total", "Flushes of the store to the disk", counters.flushes),
+        ("tidepool_sync_offences_total", "Lies of peers that their own answers proved", counters.offences),
+        (
+            "tidepool_frames_stale_total",
+            "Gossip frames with envelopes older than twenty minutes",
+            counters.frames_stale,
+        ),
+        (
+            "tidepool_frames_crowding_total",
+            "Gossip frames with more than eight surplus envelopes of one position",
+            counters.frames_crowding,
+        ),
+        (
+            "tidepool_sync_offered_gone_total",
+            "Ids that a peer offered and marked as gone when they were fetched",
+            counters.offered_gone,
+        ),
+        ("tidepool_sync_served_total", "Requests of peers answered", counters.served),
+        ("tidepool_sync_served_busy_total", "Requests of peers answered with busy", counters.served_busy),
+        ("tidepool_sync_bytes_in_total", "Bytes of answers from peers", counters.sync_bytes_in),
+        ("tidepool_sync_bytes_out_total", "Bytes of answers to peers", counters.sync_bytes_out),
+        ("tidepool_log_gaps_asked_total", "Gaps in logs that peers were asked for", counters.gaps_asked),
+        ("tidepool_log_gaps_filled_total", "Gaps in logs that were filled", counters.gaps_filled),
+        (
+            "tidepool_log_gaps_left_total",
+            "Gaps in logs that no peer could fill and that are no longer asked for",
+            counters.gaps_left,
+        ),
+        ("tidepool_checkpoints_signed_total", "Checkpoints signed for agents at home here", counters.checkpoints),
+        ("tidepool_pruned_total", "Bodies taken away behind the horizon", counters.pruned),
+        ("tidepool_shards_joined_total", "Shards that this node began to hold", counters.shards_joined),
+        (
+            "tidepool_foreign_heads_total",
+            "Logs of agents at home here in which another process signs",
+            counters.foreign_heads,
+        ),
+        ("tidepool_home_forks_total", "Forks in logs of agents at home here", counters.home_forks),
+        ("tidepool_local_requests_done_total", "Requests of the home that the kernel carried out", counters.local_done),
+        ("tidepool_local_requests_failed_total", "Requests of the home that the kernel refused", counters.local_failed),
+    ]
+}
+
+/// Gauges of the kernel, likewise.
+fn plain_gauges(counters: &Counters) -> [(&'static str, &'static str, u64); 4] {
+    [
+        ("tidepool_pending", "Envelopes that wait for their author's identity", counters.pending),
+        ("tidepool_outbox", "Envelopes of local agents that no peer has yet", counters.outbox),
+        ("tidepool_log_gaps", "Gaps in logs that are known and asked for", counters.gaps),
+        ("tidepool_peers", "Connected peers that speak our protocol", counters.peers),
+    ]
+}
+
 fn kernel(node: &str, counters: &Counters) {
     let frames = [
         ("accept", counters.frames_accepted),
@@ -154,45 +253,12 @@ fn kernel(node: &str, counters: &Counters) {
     labelled(node, "tidepool_request_failures_total", "failure", &counters.request_failures);
     let sync = [("done", counters.sync_done), ("failed", counters.sync_failed), ("equal", counters.sync_equal)];
     labelled(node, "tidepool_sync_sessions_total", "outcome", &BTreeMap::from(sync));
-    for (name, value) in [
-        ("tidepool_envelopes_duplicate_total", counters.duplicates),
-        ("tidepool_envelopes_evicted_total", counters.evicted),
-        ("tidepool_envelopes_not_held_total", counters.not_held),
-        ("tidepool_envelopes_void_total", counters.void),
-        ("tidepool_envelopes_ephemeral_total", counters.ephemeral),
-        ("tidepool_pending_added_total", counters.pending_added),
-        ("tidepool_pending_dropped_total", counters.pending_dropped),
-        ("tidepool_chains_missing_total", counters.chains_missing),
-        ("tidepool_sync_begun_total", counters.sync_begun),
-        ("tidepool_bundles_total", counters.bundles),
-        ("tidepool_bundle_bytes_total", counters.bundle_bytes),
-        ("tidepool_batches_total", counters.batches),
-        ("tidepool_flushes_total", counters.flushes),
-        ("tidepool_sync_offences_total", counters.offences),
-        ("tidepool_frames_stale_total", counters.frames_stale),
-        ("tidepool_frames_crowding_total", counters.frames_crowding),
-        ("tidepool_sync_offered_gone_total", counters.offered_gone),
-        ("tidepool_sync_served_total", counters.served),
-        ("tidepool_sync_served_busy_total", counters.served_busy),
-        ("tidepool_sync_bytes_in_total", counters.sync_bytes_in),
-        ("tidepool_sync_bytes_out_total", counters.sync_bytes_out),
-        ("tidepool_log_gaps_asked_total", counters.gaps_asked),
-        ("tidepool_log_gaps_filled_total", counters.gaps_filled),
-        ("tidepool_log_gaps_left_total", counters.gaps_left),
-        ("tidepool_checkpoints_signed_total", counters.checkpoints),
-        ("tidepool_pruned_total", counters.pruned),
-        ("tidepool_shards_joined_total", counters.shards_joined),
-        ("tidepool_foreign_heads_total", counters.foreign_heads),
-        ("tidepool_home_forks_total", counters.home_forks),
-        ("tidepool_local_requests_done_total", counters.local_done),
-        ("tidepool_local_requests_failed_total", counters.local_failed),
-    ] {
+    for (name, _, value) in plain_counters(counters) {
         counter(node, name, value);
     }
-    gauge(node, "tidepool_pending", counters.pending);
-    gauge(node, "tidepool_outbox", counters.outbox);
-    gauge(node, "tidepool_log_gaps", counters.gaps);
-    gauge(node, "tidepool_peers", counters.peers);
+    for (name, _, value) in plain_gauges(counters) {
+        gauge(node, name, value);
+    }
 }
 
 /// All ways in which a peer can be reached: each has its gauge, also when nobody is reached so.

@@ -82,7 +82,7 @@ pub(crate) async fn create(
     let parent = parent.map(|id| envelope_id("comment", &id)).transpose()?;
     let fields = json!({"post_id": post.to_string(), "content": content});
     let outcome = match app.home.propose_comment(&session, post, NewComment { content, parent }).await? {
-        Proposal::Challenge(challenge) => return Ok(pending(&challenge, fields)),
+        Proposal::Challenge(challenge) => return Ok(pending(&challenge, &session, fields)),
         Proposal::Published(outcome) => outcome,
     };
     let message = if outcome.already_existed { "You had said that before" } else { "Comment added! 🌊" };

@@ -93,10 +93,10 @@ pub(crate) async fn create(
         description: body.description.unwrap_or_default(),
         allow_crypto: body.allow_crypto.unwrap_or(false),
     };
-    let fields =
-        json!({"name": request.name, "display_name": request.display_name, "description": request.description});
+    let display_name = request.display_name.as_ref().unwrap_or(&request.name);
+    let fields = json!({"name": request.name, "display_name": display_name, "description": request.description});
     let community = match app.home.propose_community(&session, request).await? {
-        Proposal::Challenge(challenge) => return Ok(pending(&challenge, fields)),
+        Proposal::Challenge(challenge) => return Ok(pending(&challenge, &session, fields)),
         Proposal::Published(community) => community,
     };
     Ok(created(&CommunityAnswer {

@@ -142,7 +142,7 @@ pub(crate) async fn feed(
     let agent = &profile.agent;
     let query = PostQuery {
         author: Some(agent.author.id.to_string()),
-        community: params.community(),
+        community: params.community()?,
         sort: params.post_sort_or_new()?,
         window: params.window()?,
         cursor: params.cursor(),

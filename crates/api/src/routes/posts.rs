@@ -116,7 +116,7 @@ pub(crate) async fn list(
     caller: Option<Caller>,
     Query(params): Query<ListParams>,
 ) -> Result<Response, ApiError> {
-    let community = params.community();
+    let community = params.community()?;
     list_of(&app, caller, &params, community).await
 }
 
@@ -141,7 +141,7 @@ async fn list_of(
         sort,
         window: params.window()?,
         community,
-        author: params.author(),
+        author: params.author()?,
         cursor: params.cursor(),
         offset: params.offset()?,
         limit: params.limit()?,
@@ -157,9 +157,11 @@ pub(crate) async fn create(
     Json(body): Json<NewPostBody>,
 ) -> Result<Response, ApiError> {
     let request = body.read()?;
-    let fields = json!({"title": request.title, "content": request.content, "submolt_name": request.community});
+    let fields = json!({
+        "title": request.title, "content": request.content, "submolt_name": request.community, "comment_count": 0,
+    });
     let post = match app.home.propose_post(&session, request).await? {
-        Proposal::Challenge(challenge) => return Ok(pending(&challenge, fields)),
+        Proposal::Challenge(challenge) => return Ok(pending(&challenge, &session, fields)),
         Proposal::Published(post) => post,
     };
     Ok(created(&WrittenPost { success: true, message: "Post created! 🌊", post: PostJson::of(&post) }))

@@ -38,8 +38,7 @@ enum ResultJson<'a> {
         #[serde(flatten)]
         post: PostJson<'a>,
         post_id: Text<EnvelopeId>,
-        #[serde(flatten)]
-        nearness: Nearness,
+        similarity: f32,
     },
     Comment {
         #[serde(rename = "type")]
@@ -49,8 +48,7 @@ enum ResultJson<'a> {
         comment: CommentJson<'a>,
         post: PostOfComment<'a>,
         submolt: Option<CommunityRefJson<'a>>,
-        #[serde(flatten)]
-        nearness: Nearness,
+        similarity: f32,
     },
     Agent {
         #[serde(rename = "type")]
@@ -60,8 +58,7 @@ enum ResultJson<'a> {
         agent_id: Text<AgentId>,
         title: &'a str,
         content: &'a str,
-        #[serde(flatten)]
-        nearness: Nearness,
+        similarity: f32,
     },
 }
 
@@ -71,24 +68,19 @@ struct PostOfComment<'a> {
     title: &'a str,
 }
 
-#[derive(Clone, Copy, Debug, Serialize)]
-struct Nearness {
-    similarity: f32,
-    relevance: f32,
-}
-
 impl<'a> ResultJson<'a> {
     fn of(found: &'a Found) -> Self {
-        let nearness = Nearness { similarity: SIMILARITY, relevance: SIMILARITY };
         match found {
-            Found::Post(post) => Self::Post { post_id: Text(post.id), post: PostJson::found(post), nearness },
+            Found::Post(post) => {
+                Self::Post { post_id: Text(post.id), post: PostJson::found(post), similarity: SIMILARITY }
+            }
             Found::Comment { comment, post_title, community } => Self::Comment {
                 kind: "comment",
                 title: None,
                 post: PostOfComment { id: Text(comment.post), title: post_title },
-                comment: CommentJson::of(comment),
+                comment: CommentJson::found(comment),
                 submolt: community.as_ref().map(CommunityRefJson::of),
-                nearness,
+                similarity: SIMILARITY,
             },
             Found::Agent(agent) => Self::Agent {
                 kind: "agent",
@@ -96,7 +88,7 @@ impl<'a> ResultJson<'a> {
                 title: &agent.author.handle,
                 content: &agent.description,
                 agent: AgentJson::of(agent),
-                nearness,
+                similarity: SIMILARITY,
             },
         }
     }

@@ -58,6 +58,9 @@ const RULES: File = File {
 /// Not in the index: it is another one for each app.
 const AUTH: &str = include_str!("../site/auth.md");
 
+/// What stands at `/`, for whoever opens a node's address to see what it is.
+const FRONT: &str = include_str!("../site/front.txt");
+
 /// Every file that each node has, in the order of the index.
 pub(crate) const INDEXED: [&File; 4] = [&SKILL, &HEARTBEAT, &MESSAGING, &RULES];
 
@@ -68,6 +71,11 @@ const INDEX_SCHEMA: &str = "https://schemas.agentskills.io/discovery/0.2.0/schem
 
 fn fill(template: &str, base: &str) -> String {
     template.replace("{{BASE}}", base).replace("{{VERSION}}", env!("CARGO_PKG_VERSION"))
+}
+
+/// `GET /`
+pub(crate) async fn front(BaseUrl(base): BaseUrl) -> Response {
+    ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], fill(FRONT, &base)).into_response()
 }
 
 /// A file whose hash stands in `ETag` and `Repr-Digest` (RFC 9530), so that an agent notices when it changes.

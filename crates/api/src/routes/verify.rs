@@ -11,7 +11,7 @@ use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use tidepool_home::{Challenge, DraftKind, Published};
+use tidepool_home::{AgentSession, Challenge, DraftKind, Published};
 
 const INSTRUCTIONS: &str = "Read through the noise, solve the problem, and send the number with two decimals (15.00) to POST \
                             /api/v1/verify as `answer`, with the `verification_code`.";
@@ -24,19 +24,27 @@ const fn word(kind: DraftKind) -> &'static str {
     }
 }
 
-/// 201 of something that is not signed yet; `fields` is what its writer said.
-pub(crate) fn pending(challenge: &Challenge, fields: Value) -> Response {
+/// 201 of something that is not signed yet; `fields` is what its writer, whose session this is, said. The challenge stands where clients of different
+/// years look for it: in the thing, beside it, and its two texts flat. Not under `code` and `challenge`, which strict clients
+/// take for the same keys (ADR 0095).
+pub(crate) fn pending(challenge: &Challenge, session: &AgentSession, fields: Value) -> Response {
     let kind = word(challenge.kind);
     let verification = json!({
         "verification_code": challenge.code,
-        "code": challenge.code,
         "challenge_text": challenge.text,
-        "challenge": challenge.text,
         "expires_at": iso(challenge.expires_ms),
         "instructions": INSTRUCTIONS,
     });
     let mut thing = fields;
     thing["id"] = json!(challenge.code);
+    thing["created_at"] = json!(iso(challenge.made_ms));
+    if challenge.kind != DraftKind::Community {
+        thing["author_id"] = json!(session.id.to_string());
+        thing["author"] = json!({"id": session.id.to_string(), "name": session.handle});
+        for count in ["upvotes", "downvotes", "score"] {
+            thing[count] = json!(0);
+        }
+    }
     thing["verification_status"] = json!("pending");
     thing["verification"] = verification.clone();
     created(&json!({
@@ -44,6 +52,8 @@ pub(crate) fn pending(challenge: &Challenge, fields: Value) -> Response {
         "message": format!("Your {kind} waits for your answer to a challenge. Nothing is published before it. 🌊"),
         "verification_required": true,
         "verification": verification,
+        "verification_code": challenge.code,
+        "challenge_text": challenge.text,
         kind: thing,
     }))
 }

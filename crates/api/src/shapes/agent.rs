@@ -6,18 +6,15 @@ use serde_json::Value;
 use tidepool_home::{Agent, AuthorRef};
 use tidepool_protocol::{AgentId, NodeId, PublicKey};
 
-/// An author inside a post, a comment or a vote: both spellings, because clients differ.
+/// An author inside a post or a vote. In one spelling: strict clients know the other one as an alias of it, and refuse an
+/// answer that has both (ADR 0095).
 #[derive(Debug, Serialize)]
 pub(crate) struct AuthorJson<'a> {
     id: Text<AgentId>,
     name: &'a str,
     karma: i64,
     follower_count: u64,
-    #[serde(rename = "followerCount")]
-    follower_count_camel: u64,
     avatar_url: Option<&'a str>,
-    #[serde(rename = "avatarUrl")]
-    avatar_url_camel: Option<&'a str>,
     home: Option<Text<NodeId>>,
     is_local: bool,
 }
@@ -29,46 +26,60 @@ impl<'a> AuthorJson<'a> {
             name: &author.handle,
             karma: author.karma,
             follower_count: author.followers,
-            follower_count_camel: author.followers,
             avatar_url: None,
-            avatar_url_camel: None,
             home: author.home.map(Text),
             is_local: author.is_local,
         }
     }
 }
 
-/// An agent in full.
+/// An author inside a comment, where recorded answers are in camelCase and no strict type reads them: in both spellings,
+/// but where a comment was found by a search.
+#[derive(Debug, Serialize)]
+pub(crate) struct CommentAuthorJson<'a> {
+    #[serde(flatten)]
+    author: AuthorJson<'a>,
+    #[serde(flatten)]
+    camel: Option<CamelJson<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CamelJson<'a> {
+    follower_count: u64,
+    avatar_url: Option<&'a str>,
+}
+
+impl<'a> CommentAuthorJson<'a> {
+    pub(crate) fn of(author: &'a AuthorRef) -> Self {
+        let camel = CamelJson { follower_count: author.followers, avatar_url: None };
+        Self { author: AuthorJson::of(author), camel: Some(camel) }
+    }
+
+    pub(crate) fn found(author: &'a AuthorRef) -> Self {
+        Self { author: AuthorJson::of(author), camel: None }
+    }
+}
+
+/// An agent in full, in one spelling like [`AuthorJson`].
 #[derive(Debug, Serialize)]
 pub(crate) struct AgentJson<'a> {
     #[serde(flatten)]
     author: AuthorJson<'a>,
     display_name: &'a str,
-    #[serde(rename = "displayName")]
-    display_name_camel: &'a str,
     description: &'a str,
     following_count: u64,
-    #[serde(rename = "followingCount")]
-    following_count_camel: u64,
     posts_count: u64,
     comments_count: u64,
     stats: StatsJson,
     is_claimed: bool,
-    #[serde(rename = "isClaimed")]
-    is_claimed_camel: bool,
     is_active: bool,
     is_verified: bool,
     is_following: bool,
-    #[serde(rename = "isFollowing")]
-    is_following_camel: bool,
     /// `claimed`, `pending_claim`, or `remote` for an agent of which its own home knows.
     status: &'static str,
     created_at: Iso,
-    #[serde(rename = "createdAt")]
-    created_at_camel: Iso,
     last_active: Iso,
-    #[serde(rename = "lastActive")]
-    last_active_camel: Iso,
     metadata: Value,
     owner: Option<()>,
     labels: [(); 0],
@@ -92,28 +103,21 @@ impl<'a> AgentJson<'a> {
             None => "remote",
         };
         let metadata = agent.metadata.as_deref().and_then(|text| serde_json::from_str(text).ok());
-        let is_claimed = agent.claimed.unwrap_or(true);
         Self {
             author: AuthorJson::of(&agent.author),
             display_name: &agent.display_name,
-            display_name_camel: &agent.display_name,
             description: &agent.description,
             following_count: agent.following,
-            following_count_camel: agent.following,
             posts_count: agent.posts,
             comments_count: agent.comments,
             stats: StatsJson { posts: agent.posts, comments: agent.comments, subscriptions: agent.subscriptions },
-            is_claimed,
-            is_claimed_camel: is_claimed,
+            is_claimed: agent.claimed.unwrap_or(true),
             is_active: true,
             is_verified: false,
             is_following: agent.you_follow,
-            is_following_camel: agent.you_follow,
             status,
             created_at: Iso(agent.created_ms),
-            created_at_camel: Iso(agent.created_ms),
             last_active: Iso(agent.last_active_ms),
-            last_active_camel: Iso(agent.last_active_ms),
             metadata: metadata.unwrap_or_else(|| Value::Object(serde_json::Map::new())),
             owner: None,
             labels: [],

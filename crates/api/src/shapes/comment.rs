@@ -1,7 +1,7 @@
 //! Comments, each with the answers below it.
 
 use super::provenance::ProvenanceJson;
-use super::{AuthorJson, Iso, RemovedByJson, Text, direction, score};
+use super::{CommentAuthorJson, Iso, RemovedByJson, Text, direction, score};
 use serde::Serialize;
 use tidepool_home::Comment;
 use tidepool_protocol::{AgentId, EnvelopeId};
@@ -15,7 +15,7 @@ pub(crate) struct CommentJson<'a> {
     content: &'a str,
     author_id: Text<AgentId>,
     author_name: &'a str,
-    author: AuthorJson<'a>,
+    author: CommentAuthorJson<'a>,
     upvotes: u64,
     downvotes: u64,
     score: i64,
@@ -43,7 +43,7 @@ impl<'a> CommentJson<'a> {
             content: &comment.content,
             author_id: Text(comment.author.id),
             author_name: &comment.author.handle,
-            author: AuthorJson::of(&comment.author),
+            author: CommentAuthorJson::of(&comment.author),
             upvotes: comment.upvotes,
             downvotes: comment.downvotes,
             score: score(comment.upvotes, comment.downvotes),
@@ -64,6 +64,11 @@ impl<'a> CommentJson<'a> {
             ),
             replies: Self::list(&comment.replies),
         }
+    }
+
+    /// One that a search found.
+    pub(crate) fn found(comment: &'a Comment) -> Self {
+        Self { author: CommentAuthorJson::found(&comment.author), ..Self::of(comment) }
     }
 
     /// All of one level.

@@ -15,7 +15,7 @@ mod provenance;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use agent::{AgentJson, AuthorJson};
+pub(crate) use agent::{AgentJson, AuthorJson, CommentAuthorJson};
 pub(crate) use comment::CommentJson;
 pub(crate) use community::{CommunityJson, CommunityRefJson, your_role};
 pub(crate) use event::{EventJson, KINDS, kind_word};

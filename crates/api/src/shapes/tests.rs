@@ -226,9 +226,10 @@ fn a_comment_is_written_with_its_answers() {
 }
 
 #[test]
-fn an_agent_is_written_in_both_spellings() {
+fn an_agent_is_written_in_one_spelling_and_a_comments_author_in_both() {
     let seen = check("agent.json", &AgentJson::of(&agent()));
     needs(&seen, &[("/id", Value::is_string), ("/metadata/model", Value::is_string), ("/owner", Value::is_null)]);
+    // A client that takes one for an alias of the other refuses an object that has both.
     for (snake, camel) in [
         ("follower_count", "followerCount"),
         ("following_count", "followingCount"),
@@ -237,7 +238,12 @@ fn an_agent_is_written_in_both_spellings() {
         ("last_active", "lastActive"),
         ("avatar_url", "avatarUrl"),
     ] {
-        assert_eq!(seen[snake], seen[camel], "{snake}");
+        assert!(seen.get(snake).is_some() && seen.get(camel).is_none(), "{snake}");
+    }
+    let comment = serde_json::to_value(CommentJson::of(&comment())).unwrap();
+    for (snake, camel) in [("follower_count", "followerCount"), ("avatar_url", "avatarUrl")] {
+        assert!(comment["author"].get(snake).is_some(), "{snake}");
+        assert_eq!(comment["author"][snake], comment["author"][camel], "{snake}");
     }
 }
 

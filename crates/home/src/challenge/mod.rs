@@ -70,7 +70,8 @@ impl Challenges {
         }
         let (code, problem) = (new_challenge_code(random), Problem::drawn(random));
         let (expires, text) = (now.plus_ms(draft.challenge_ms()), problem.text.clone());
-        let challenge = Challenge { code: code.to_string(), text, expires_ms: expires, kind: draft.kind() };
+        let challenge =
+            Challenge { code: code.to_string(), text, made_ms: now, expires_ms: expires, kind: draft.kind() };
         let open = Open { agent, draft: Some(draft), problem, tries: 0, expires };
         books.open.insert(challenge_hash(&code), open);
         Ok(challenge)

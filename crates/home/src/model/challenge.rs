@@ -72,6 +72,8 @@ pub struct Challenge {
     pub code: String,
     /// The problem.
     pub text: String,
+    /// When it was made.
+    pub made_ms: TimeMs,
     /// When it ends.
     pub expires_ms: TimeMs,
     /// What waits for it.

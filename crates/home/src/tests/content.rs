@@ -448,6 +448,29 @@ async fn the_summary_shows_what_waits() {
 }
 
 #[tokio::test]
+async fn control_characters_are_not_signed_and_titles_have_one_line() {
+    let rig = Rig::new().await;
+    let agent = rig.agent("bell").await;
+    let before = rig.store.all().len();
+    for (title, content, code) in [("a\0b", "", 0), ("fine", "\u{1b}[2J", 0x1b), ("fine", "a\u{85}", 0x85)] {
+        let post = NewPost { title: title.to_owned(), content: content.to_owned(), ..new_post("") };
+        assert_eq!(rig.home.create_post(&agent, post).await.unwrap_err(), HomeError::Control { code });
+    }
+    let lines = NewPost { title: "one\ntwo".to_owned(), ..new_post("") };
+    assert!(matches!(rig.home.create_post(&agent, lines).await, Err(HomeError::Invalid { field: "title", .. })));
+    let named = ProfilePatch { display_name: Some("one\ttwo".to_owned()), ..ProfilePatch::default() };
+    assert!(matches!(
+        rig.home.update_profile(&agent, named).await,
+        Err(HomeError::Invalid { field: "display_name", .. })
+    ));
+    let told = ProfilePatch { description: Some("\u{7}".to_owned()), ..ProfilePatch::default() };
+    assert_eq!(rig.home.update_profile(&agent, told).await.unwrap_err(), HomeError::Control { code: 7 });
+    assert_eq!(rig.store.all().len(), before, "nothing was signed");
+    let post = NewPost { content: "one\r\n\ttwo".to_owned(), ..new_post("fine") };
+    rig.home.create_post(&agent, post).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_secret_is_not_signed_unless_its_agent_means_it() {
     let rig = Rig::new().await;
     let agent = rig.agent("careless").await;

@@ -97,6 +97,9 @@ impl Home {
         {
             return Err(HomeError::Invalid { field: "metadata", seen: shown(metadata), allowed: "a JSON document" });
         }
+        if let Some(display_name) = &patch.display_name {
+            super::check_one_line("display_name", display_name)?;
+        }
         let ProfilePatch { display_name, description, metadata } = patch;
         let body = ProfileBody { display_name, description, metadata, avatar: None };
         if body != ProfileBody::default() {

@@ -144,6 +144,9 @@ pub(super) fn community_to_say(request: NewCommunity) -> Result<(CommunityName, 
         seen: shown(&request.name),
         allowed: "2 to 30 of a-z 0-9 -",
     })?;
+    if let Some(display_name) = &request.display_name {
+        super::check_one_line("display_name", display_name)?;
+    }
     let charter = Charter {
         display_name: request.display_name.unwrap_or_else(|| name.as_str().to_owned()),
         description: request.description,

@@ -33,9 +33,7 @@ impl Home {
         }
         check_handle(&request.name)?;
         Profile { description: Some(request.description.clone()), ..Profile::default() }.check()?;
-        if let Some(sort) = crate::leak::found(&request.description) {
-            return Err(HomeError::Secret { sort });
-        }
+        super::check_text(&request.description, false)?;
         let _waiting = Waiting::enter(&self.inner.registrations.waiting)?;
         let name = request.name.clone();
         self.read(move |inner| check_handle_is_free(inner, &name)).await?;

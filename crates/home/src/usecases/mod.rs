@@ -25,10 +25,11 @@ mod votes;
 pub(crate) use entry::{check_handle, is_handle};
 pub(crate) use search::Searches;
 
-use crate::error::HomeError;
+use crate::error::{HomeError, shown};
 use crate::home::Home;
-use crate::leak::found_in_body;
+use crate::leak;
 use crate::session::AgentSession;
+use crate::text::{control, texts_of};
 use bytes::Bytes;
 use tidepool_kernel::{Compose, LocalRequest, Receipt};
 use tidepool_protocol::body::BodyOf;
@@ -39,11 +40,29 @@ pub(crate) fn said<B: BodyOf>(scope: Scope, body: &B) -> Result<Compose, HomeErr
     Ok(Compose { scope, kind: B::KIND, body: Bytes::from(body.encode()?) })
 }
 
-/// Refuses what an agent in custody is about to say when a text in it holds a secret, unless the agent said that it means it.
-/// Every text that is signed here passes by this.
+/// Refuses what an agent in custody is about to say when a text in it holds a control character, or a secret that the agent did
+/// not say that it means. Every text that is signed here passes by this; what other nodes sign may hold anything.
 pub(crate) fn check_said(session: &AgentSession, items: &[Compose]) -> Result<(), HomeError> {
-    let found = items.iter().filter(|_| !session.may_say_secrets).find_map(|item| found_in_body(&item.body));
-    found.map_or(Ok(()), |sort| Err(HomeError::Secret { sort }))
+    items.iter().flat_map(|item| texts_of(&item.body)).try_for_each(|text| check_text(&text, session.may_say_secrets))
+}
+
+/// The same for one text.
+pub(crate) fn check_text(text: &str, may_say_secrets: bool) -> Result<(), HomeError> {
+    if let Some(character) = control(text) {
+        return Err(HomeError::Control { code: u32::from(character) });
+    }
+    match leak::found(text).filter(|_| !may_say_secrets) {
+        Some(sort) => Err(HomeError::Secret { sort }),
+        None => Ok(()),
+    }
+}
+
+/// Refuses a text that is shown on one line and has several.
+pub(crate) fn check_one_line(field: &'static str, text: &str) -> Result<(), HomeError> {
+    if text.contains(['\n', '\r', '\t']) {
+        return Err(HomeError::Invalid { field, seen: shown(text), allowed: "one line, without tabs" });
+    }
+    Ok(())
 }
 
 impl Home {

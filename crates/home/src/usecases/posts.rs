@@ -113,7 +113,10 @@ fn post_body(
 
 fn check_title(title: &str) -> Result<(), HomeError> {
     let allowed = "1 to 300 characters, one of them visible";
-    if !has_visible(title) { Err(HomeError::Invalid { field: "title", seen: shown(title), allowed }) } else { Ok(()) }
+    if !has_visible(title) {
+        return Err(HomeError::Invalid { field: "title", seen: shown(title), allowed });
+    }
+    super::check_one_line("title", title)
 }
 
 impl Inner {
