@@ -225,6 +225,7 @@ fn number(field: &'static str, text: Option<&str>, least: usize) -> Result<Optio
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     fn params(query: &str) -> ListParams {

@@ -108,6 +108,7 @@ pub fn datamarked(text: &str, mark: Mark) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::{Mark, control, datamarked, has_visible, texts_of};
 
     #[test]

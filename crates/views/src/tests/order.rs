@@ -460,7 +460,7 @@ proptest! {
         // Heads that a checkpoint names in vain link its word to what they go on from: their lines stay whole.
         let links = named_in_checkpoints(&orders[0]);
         let void_links = orders[0].iter().filter(|envelope| links.contains(&envelope.id()) && is_void(envelope));
-        let whole: BTreeSet<_> = void_links.map(|envelope| line(envelope)).collect();
+        let whole: BTreeSet<_> = void_links.map(line).collect();
         let goes = |envelope: &Verified<Envelope>| is_void(envelope) && !whole.contains(&line(envelope));
         let remains = |envelope: &&Verified<Envelope>| !goes(envelope);
         let rest: Vec<_> = orders[1].iter().filter(remains).cloned().collect();
