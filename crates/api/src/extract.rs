@@ -9,7 +9,7 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
 use bytes::Bytes;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 /// The body's bound in bytes, set as an extension by the router.
 #[derive(Clone, Copy, Debug)]
@@ -46,14 +46,21 @@ pub(crate) fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError
         });
     }
     let mut parser = serde_json::Deserializer::from_str(text);
-    let value = serde_path_to_error::deserialize(&mut parser).map_err(|error| json_error(&error))?;
+    let value = serde_path_to_error::deserialize(&mut parser).map_err(|error| json_error(&error, text))?;
     parser.end().map_err(|error| ApiError::JsonSyntax { reason: error.to_string() })?;
     Ok(value)
 }
 
-fn json_error(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiError {
+fn json_error(error: &serde_path_to_error::Error<serde_json::Error>, text: &str) -> ApiError {
     let reason = seen_reason(&error.inner().to_string());
     match error.inner().classify() {
+        // Where one of some words is read, the reader takes any other sort of value for a fault of the text.
+        serde_json::error::Category::Syntax
+            if reason.starts_with("expected value") && serde_json::from_str::<IgnoredAny>(text).is_ok() =>
+        {
+            let reason = "it is none of the words that are documented for it".to_owned();
+            ApiError::JsonShape { field: seen(&error.path().to_string()), reason }
+        }
         serde_json::error::Category::Data => {
             ApiError::JsonShape { field: seen(&error.path().to_string()), reason: crate::shape::plain(&reason) }
         }

@@ -104,6 +104,10 @@ impl Meters {
                 gauge(&node, "tidepool_log_head", reader.head().0);
                 gauge(&node, "tidepool_log_durable", reader.durable().0);
                 gauge(&node, "tidepool_takedowns", home.takedown_count() as u64);
+                // What was timed is kept sample by sample until then: a node that nobody scrapes would keep all of it.
+                if let Some(recorder) = recorder() {
+                    recorder.run_upkeep();
+                }
             }
         }))
     }

@@ -24,9 +24,9 @@ const fn word(kind: DraftKind) -> &'static str {
     }
 }
 
-/// 201 of something that is not signed yet; `fields` is what its writer, whose session this is, said. The challenge stands where clients of different
-/// years look for it: in the thing, beside it, and its two texts flat. Not under `code` and `challenge`, which strict clients
-/// take for the same keys (ADR 0095).
+/// 201 of something that is not signed yet; `fields` is what its writer, whose session this is, said. The challenge stands
+/// where clients of different years look for it: in the thing, beside it, and its two texts flat. Not under `code` and
+/// `challenge`, which strict clients take for the same keys (ADR 0095).
 pub(crate) fn pending(challenge: &Challenge, session: &AgentSession, fields: Value) -> Response {
     let kind = word(challenge.kind);
     let verification = json!({

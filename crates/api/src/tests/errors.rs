@@ -81,6 +81,7 @@ async fn every_bad_input_is_told_what_was_seen_and_what_to_do() {
             "CONFLICT",
         ),
         ("no JSON", raw(posts, b"{\"title\": ").by(&key), 400, "INVALID_JSON"),
+        ("a word that is none", raw(posts, b"{\"type\": 7}").by(&key), 400, "VALIDATION_ERROR"),
         ("two values", raw(posts, b"{} {}").by(&key), 400, "INVALID_JSON"),
         ("no UTF-8", raw(posts, b"{\"title\": \"\xff\"}").by(&key), 400, "INVALID_JSON"),
         ("deep JSON", raw("/api/v1/agents/register", deep.as_bytes()), 400, "VALIDATION_ERROR"),
