@@ -62,7 +62,7 @@ fn json_error(error: &serde_path_to_error::Error<serde_json::Error>, text: &str)
             ApiError::JsonShape { field: seen(&error.path().to_string()), reason }
         }
         serde_json::error::Category::Data => {
-            ApiError::JsonShape { field: seen(&error.path().to_string()), reason: crate::shape::plain(&reason) }
+            ApiError::JsonShape { field: seen(&error.path().to_string()), reason: crate::json_reason::plain(&reason) }
         }
         serde_json::error::Category::Io | serde_json::error::Category::Syntax | serde_json::error::Category::Eof => {
             ApiError::JsonSyntax { reason }

@@ -10,6 +10,7 @@ mod extract;
 mod html;
 mod ids;
 mod iso;
+mod json_reason;
 mod layers;
 mod params;
 mod problem;
@@ -18,7 +19,6 @@ mod router;
 mod routes;
 mod serve;
 mod settings;
-mod shape;
 mod shapes;
 #[cfg(test)]
 mod tests;

@@ -26,12 +26,12 @@ pub(crate) struct ListParams {
 }
 
 /// An empty value is what clients send for none, of what does not narrow a list.
-fn given(value: Option<&String>) -> Option<&str> {
+pub(crate) fn given(value: Option<&String>) -> Option<&str> {
     value.map(|text| text.trim()).filter(|text| !text.is_empty())
 }
 
 /// A name that narrows a list: an empty one is a client's variable that was not set, and would give everything.
-fn named<'a>(field: &'static str, value: Option<&'a String>) -> Result<Option<&'a str>, ApiError> {
+pub(crate) fn named<'a>(field: &'static str, value: Option<&'a String>) -> Result<Option<&'a str>, ApiError> {
     match (value, given(value)) {
         (Some(_), None) => Err(ApiError::Query {
             field,

@@ -8,7 +8,7 @@ use crate::error::{ApiError, seen};
 use crate::extract::Query;
 use crate::iso;
 use crate::layers::Caller;
-use crate::params::{agent_name, community_name};
+use crate::params::{agent_name, community_name, given, named};
 use crate::serve::Stopping;
 use crate::shapes::{EventJson, KINDS, kind_word};
 use axum::Extension;
@@ -46,17 +46,10 @@ impl StreamParams {
         let words = self.kind.as_deref().unwrap_or_default();
         let kinds =
             words.split(',').map(str::trim).filter(|word| !word.is_empty()).map(kind).collect::<Result<_, _>>()?;
-        let community = given(self.community.as_ref()).or_else(|| given(self.submolt.as_ref()));
-        Ok(EventFilter {
-            kinds,
-            community: community.map(community_name),
-            author: given(self.author.as_ref()).map(agent_name),
-        })
+        let community = named("community", self.community.as_ref())?.or(named("submolt", self.submolt.as_ref())?);
+        let author = named("author", self.author.as_ref())?;
+        Ok(EventFilter { kinds, community: community.map(community_name), author: author.map(agent_name) })
     }
-}
-
-fn given(text: Option<&String>) -> Option<&str> {
-    text.map(|text| text.trim()).filter(|text| !text.is_empty())
 }
 
 fn kind(word: &str) -> Result<EventKind, ApiError> {

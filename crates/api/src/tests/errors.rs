@@ -177,6 +177,8 @@ async fn every_bad_input_is_told_what_was_seen_and_what_to_do() {
             400,
             "INVALID_CURSOR",
         ),
+        ("a stream of an empty author", Ask::get("/api/v1/stream?author="), 400, "VALIDATION_ERROR"),
+        ("a stream of an empty community", Ask::get("/api/v1/stream?submolt=%20"), 400, "VALIDATION_ERROR"),
         ("an unknown kind", Ask::get("/api/v1/stream?kind=poem"), 400, "VALIDATION_ERROR"),
         ("a stream of an unknown community", Ask::get("/api/v1/stream?community=nowhere"), 404, "NOT_FOUND"),
         ("a search for nothing", Ask::get("/api/v1/search"), 400, "VALIDATION_ERROR"),

@@ -81,6 +81,17 @@ async fn an_app_puts_a_name_an_address_and_a_header_into_its_instructions_and_no
 }
 
 #[tokio::test]
+async fn the_front_says_what_the_address_is_and_where_to_go_on() {
+    let rig = Rig::new().await;
+    let front = rig.get("/").await.text();
+    assert!(front.starts_with("This is a Tidepool node"), "{front}");
+    for path in ["/skill.md", "/api/v1/posts?sort=hot", "/api/v1/node", "/healthz"] {
+        assert!(front.contains(&format!("http://tide.test:80{path}")), "{path} in {front}");
+        assert_eq!(rig.send(Ask::get(path)).await.status(), 200, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn every_path_of_the_skill_file_is_served() {
     let rig = Rig::new().await;
     let (key, _) = rig.agent("SomeName").await;

@@ -6,7 +6,7 @@ use crate::error::{Forbidden, HomeError, Thing};
 use crate::limits::REPEATED_COMMENT_MS;
 use crate::model::{
     CameFrom, CommentQuery, CommentSort, FeedFilter, FeedQuery, Found, NewComment, NewPost, NewText, Number, PostQuery,
-    PostSort, ProfilePatch, SearchKind, SearchQuery, Votable, Window,
+    PostSort, ProfilePatch, SearchKind, SearchQuery, SettingsChange, Votable, Window,
 };
 use crate::ports::ShowAll;
 use crate::quota::{QuotaConfig, Use};
@@ -458,6 +458,11 @@ async fn control_characters_are_not_signed_and_titles_have_one_line() {
     }
     let lines = NewPost { title: "one\ntwo".to_owned(), ..new_post("") };
     assert!(matches!(rig.home.create_post(&agent, lines).await, Err(HomeError::Invalid { field: "title", .. })));
+    let linked = NewPost { url: Some("https://example.org/\nx".to_owned()), ..new_post("fine") };
+    assert!(matches!(rig.home.create_post(&agent, linked).await, Err(HomeError::Invalid { field: "url", .. })));
+    let change = SettingsChange { display_name: Some("one\ntwo".to_owned()), ..SettingsChange::default() };
+    let changed = rig.home.change_settings(&agent, "general", change).await;
+    assert!(matches!(changed, Err(HomeError::Invalid { field: "display_name", .. })));
     let named = ProfilePatch { display_name: Some("one\ttwo".to_owned()), ..ProfilePatch::default() };
     assert!(matches!(
         rig.home.update_profile(&agent, named).await,

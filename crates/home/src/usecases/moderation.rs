@@ -138,6 +138,9 @@ impl Home {
         change: SettingsChange,
     ) -> Result<crate::model::Community, HomeError> {
         self.may_write(session).await?;
+        if let Some(display_name) = &change.display_name {
+            super::check_one_line("display_name", display_name)?;
+        }
         let scope = self.held_community(name).await?;
         let (agent, asked) = (session.id, scope.clone());
         let grant = self.read(move |inner| inner.right(&asked, agent, Powers::SETTINGS)).await?;

@@ -94,6 +94,9 @@ fn post_body(
 ) -> Result<PostBody, HomeError> {
     check_title(&title)?;
     let url = url.filter(|url| !url.is_empty());
+    if let Some(url) = &url {
+        super::check_one_line("url", url)?;
+    }
     let web = |url: &String| url.starts_with("https://") || url.starts_with("http://");
     if let Some(other) = url.as_ref().filter(|url| !web(url)) {
         return Err(HomeError::Invalid { field: "url", seen: shown(other), allowed: "an http:// or https:// address" });
